@@ -1,0 +1,102 @@
+// Every maximum of the appliance, each with the reason for its number. A loop, queue, frame or read without a line
+// here is a defect.
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+// Books
+
+/** A client may make ids of 1 to 64 of these characters; a derived id adds a "/", which no client can write. */
+export const idPattern = /^[A-Za-z0-9_.:-]{1,64}$/;
+/** Longest text in a named field (a name, a note): two printed pages. */
+export const textCharsMax = 4000;
+/** Longest real invoice known to us has 675 lines; ten times that is no ticket. */
+export const ticketLinesMax = 5000;
+/** Money and milli-quantities stay this far below 2^53, so that sums of millions of them are exact. */
+export const amountMax = 1e12;
+/** Quantities have three decimals: 1.234 kg is stored as 1234. */
+export const quantityScale = 1000;
+/** Objects and arrays inside one another; what is deeper is an attack on the parser. */
+export const jsonDepthMax = 32;
+/** Codes of one product: single piece, box, pallet, old and new labels. */
+export const barcodesPerProductMax = 100;
+
+// HTTP
+
+export const bodyBytesMax = 1 * MiB;
+export const batchBodyBytesMax = 8 * MiB;
+export const batchItemsMax = 5000;
+export const pageRowsMax = 1000;
+export const pageRowsDefault = 100;
+/** Long polling: below what proxies cut (60 s). */
+export const feedWaitSecondsMax = 55;
+/** Long polls at once; a shop has tens of tills. */
+export const feedWaitersMax = 1000;
+/** Search texts are looked for as they are, never as a pattern; longer ones match nothing. */
+export const searchCharsMax = 200;
+
+// Journal
+
+/** Numbers of one origin fit 40 bits, so that `index * 2^40 + number` is one exact integer key. */
+export const opNumberBits = 40;
+export const opNumberMax = 2 ** opNumberBits - 1;
+/** Origins (appliances × epochs) one replica can hold: 2^53 / 2^40 = 8192, half of it. */
+export const originsMax = 4096;
+/** Ops that share one seal and one fsync; more gains nothing on the disks measured. */
+export const commitOpsMax = 256;
+/** A commit is one unit on the wire, so this bounds a frame. One op may be larger than it, up to a body. */
+export const commitBytesMax = 1 * MiB;
+export const headerBytesMax = 64 * KiB;
+export const payloadBytesMax = 2 * MiB;
+/** Waiting commands; past it the answer is 503 and the till keeps the ticket. */
+export const commandQueueMax = 10_000;
+/** Stamps are 48 bits of milliseconds; above the year 2200 an op is malformed, whoever's clock said it. */
+export const stampMsMax = Date.UTC(2200, 0, 1);
+/** Off by more than this, a clock is "suspect": far above any drift, far below a wrong day. */
+export const clockSuspectMs = 60_000;
+/** Write-ahead log past which it is checkpointed between commits. */
+export const walBytesSoft = 8 * MiB;
+/** Past this a reader or a failing disk holds the checkpoint up: an alarm. */
+export const walBytesAlarm = 256 * MiB;
+/** Page cache of SQLite per connection. */
+export const pageCacheBytes = 12 * MiB;
+/** Rows of history kept by age and by count. */
+export const historyRowsMax = 100_000;
+export const historyDaysMax = 30;
+
+// Mesh
+
+/** Largest frame accepted; a commit of one largest op, with room for its envelope. */
+export const frameBytesMax = 4 * MiB;
+/** Commits put together in one frame, and applied in one transaction. */
+export const batchBytesTarget = 512 * KiB;
+/** Unacknowledged bytes on one link: enough for a 50 Mbit/s link with 300 ms there and back. */
+export const windowBytesMax = 2 * MiB;
+/** Bytes waiting in the socket past which nothing more is read from the journal for it. */
+export const socketBufferBytesMax = 4 * MiB;
+/** Received frames that wait to be applied, per link. */
+export const inboxBytesMax = 8 * MiB;
+/** Encoded commits kept in memory so that live pushes are not read from disk again for each peer. */
+export const recentCommitBytesMax = 4 * MiB;
+export const peersMax = 64;
+export const connectionsPendingMax = 32;
+/** From TCP to HELLO; a stranger holds a place no longer than this. */
+export const handshakeMs = 5_000;
+export const dialMs = 5_000;
+/** A pulled cable is noticed after 6 s (worst 8): one ping unanswered. */
+export const pingIntervalMs = 5_000;
+export const pongMs = 3_000;
+/** A loop that was late by this much does not judge its peers by their silence. */
+export const stallMs = 1_500;
+/** Reconnect delays: 5, 10, 20, 40, 60 s, with jitter, for ever. The first follows quickly: most cuts are short. */
+export const redialFirstMs = 1_000;
+export const redialBaseMs = 5_000;
+export const redialMaxMs = 60_000;
+/** A sync request while one runs, or within this time of the last, changes nothing. */
+export const syncDebounceMs = 5_000;
+/** Nothing acknowledged for this long on a live link: send again from what is known to have arrived. */
+export const resendMs = 4_000;
+/** Ranges in which two unequal books are searched for the difference; ids told, at most this many. */
+export const differingIdsMax = 100;
+/** Proof of the shop key: shorter keys can be guessed. */
+export const shopKeyCharsMin = 32;

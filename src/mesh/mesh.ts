@@ -1,0 +1,142 @@
+// What the mesh shows and can be told: the shapes of the Mesh part of the contract.
+
+import type { Outcome } from '../core/command.ts';
+import type { Heads } from '../core/heads.ts';
+import type { JsonObject } from '../core/json.ts';
+
+export type PeerState = 'connecting' | 'connected' | 'syncing' | 'disconnected' | 'reconnecting' | 'offline';
+export type Trust = 'pending' | 'trusted' | 'revoked';
+
+/** Times are Unix milliseconds, null for never. */
+export type PeerStatus = {
+  /** Replica id; null while an address has not yet shown who is there. */
+  id: string | null;
+  name: string | null;
+  address: string | null;
+  state: PeerState;
+  trust: Trust;
+  lastSeen: number | null;
+  lastSync: number | null;
+  /** Ops that we hold and the peer has not acknowledged; and that it holds and we do not. */
+  pending: number;
+  behind: number;
+  clockOffsetMs: number | null;
+  rttMs: number | null;
+  verifiedEqualAt: number | null;
+  /** Why the last attempt failed, as a sentence. */
+  lastError: string | null;
+  version: string | null;
+};
+
+export type MeshStatus = {
+  enabled: boolean;
+  replicaId: string;
+  name: string;
+  shop: string;
+  port: number;
+  meshPort: number;
+  connected: number;
+  /** When every trusted peer was last compared equal with us; null when some never was, or there is none. */
+  verifiedEqualAt: number | null;
+  discovery: { mdns: { enabled: boolean }; static: number; remembered: number };
+  peers: PeerStatus[];
+  /** What needs an eye: each a sentence with its cause. */
+  alarms: { code: string; detail: string; at: number }[];
+};
+
+export type ConnectionStats = {
+  peerId: string;
+  peerName: string;
+  messagesSent: number;
+  messagesReceived: number;
+  bytesSent: number;
+  bytesReceived: number;
+  lastPing: number | null;
+  lastPong: number | null;
+  reconnectAttempts: number;
+};
+
+export type SyncRow = {
+  peerId: string;
+  peerName: string;
+  at: number;
+  itemsReceived: number;
+  itemsSent: number;
+  conflicts: number;
+  durationMs: number;
+  bytes: number;
+  error: string | null;
+};
+
+export type ConflictRow = {
+  id: string;
+  entity: string;
+  recordId: string;
+  /** field: two edits that did not know of each other; rival: two different tickets or movements under one id. */
+  kind: 'field' | 'rival';
+  /** Names of the fields in question (empty for a rival). */
+  fields: string[];
+  winner: ConflictSide;
+  loser: ConflictSide;
+  strategy: 'latest_edit' | 'earliest_fact';
+  detectedAt: number;
+  resolvedAt: number | null;
+  /** system, or the credential that resolved it. */
+  resolvedBy: string | null;
+  notes: string | null;
+};
+
+/** `values` by field name (merge.ts), or the whole body of a rival fact. */
+export type ConflictSide = { origin: string; number: number; stamp: string; at: number; values: JsonObject };
+
+export type GossipInfo = {
+  id: string;
+  name: string;
+  shop: string;
+  version: string;
+  protocol: { min: number; max: number };
+  heads: Heads;
+  counts: { products: number; customers: number; tickets: number; movements: number };
+};
+
+/** A commit in JSON, for plain HTTP: bytes in base64. */
+export type GossipCommit = { origin: string; publicKey: string; commit: string; entities: string[]; last: number };
+
+export type Mesh = {
+  status(): MeshStatus;
+  stats(): {
+    connections: ConnectionStats[];
+    totalMessagesSent: number;
+    totalMessagesReceived: number;
+    totalBytesSent: number;
+    totalBytesReceived: number;
+  };
+  /** Persisted: a mesh turned off stays off over a restart. */
+  toggle(enabled: boolean): void;
+  /** Dials every known peer that is not linked now, whatever its backoff says. */
+  reconnect(): void;
+  peers(): PeerStatus[];
+  addPeer(address: string): Outcome<PeerStatus>;
+  changePeer(id: string, change: { trust?: Trust; name?: string }): Outcome<PeerStatus>;
+  removePeer(id: string): Outcome<null>;
+  /** "Sync now". Debounced and single-flight: `started` tells whether this call started one. */
+  sync(id: string, bidirectional: boolean): Outcome<{ started: boolean }>;
+  history(filter: { peerId?: string | undefined; limit: number }): SyncRow[];
+  conflicts(filter: {
+    entity?: string | undefined;
+    resolved?: boolean | undefined;
+    after?: string | undefined;
+    limit: number;
+  }): { rows: ConflictRow[]; next: string | null };
+  conflict(id: string): ConflictRow | undefined;
+  gossip: {
+    info(): GossipInfo;
+    /** `since`: a cursor from an earlier answer (heads), or a time; nothing is ever skipped. */
+    changes(since: string | undefined, limit: number): Outcome<{ commits: GossipCommit[]; next: string }>;
+    apply(commits: GossipCommit[]): {
+      results: ({ ok: true; applied: number } | { ok: false; code: string; detail: string })[];
+    };
+    /** Asks every linked peer for what we lack. */
+    sync(): { asked: number };
+  };
+};

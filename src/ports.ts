@@ -1,0 +1,88 @@
+// What the appliance needs from the outside, as types only. Real ones live in edges/, simulated ones in test/sim/:
+// nothing inside may reach for time, chance, keys, disks or sockets in any other way.
+
+import type BetterSqlite3 from 'better-sqlite3';
+
+export type Clock = {
+  /** Wall clock in Unix milliseconds; may be wrong by years and may step. */
+  now(): number;
+  /** Milliseconds since an arbitrary moment; never steps back. For durations only. */
+  monotonic(): number;
+};
+
+export type TimerHandle = { cancel(): void };
+
+export type Timers = {
+  after(delayMs: number, run: () => void): TimerHandle;
+  /** Runs once the input that is already waiting has been read: what gathers writes into one commit. */
+  soon(run: () => void): void;
+};
+
+export type Random = {
+  bytes(count: number): Uint8Array;
+  /** Uniform in [0, 1). */
+  fraction(): number;
+};
+
+/** Public keys are P-256 points, uncompressed (65 bytes); signatures are ECDSA with SHA-256, r‖s (64 bytes). */
+export type Crypto = {
+  sha256(input: Uint8Array | string): Uint8Array;
+  hmacSha256(key: Uint8Array, input: Uint8Array | string): Uint8Array;
+  verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean;
+};
+
+/** The appliance's one key. `sign` is deterministic in nothing but its length. */
+export type Signer = {
+  readonly publicKey: Uint8Array;
+  sign(message: Uint8Array): Uint8Array;
+};
+
+export type LogFacts = Record<string, unknown>;
+export type Log = Record<'debug' | 'info' | 'warn' | 'error', (message: string, facts?: LogFacts) => void>;
+
+/** Opens the one database file. A port, so that the simulation can make a real SQLite fail. Throws SqliteError. */
+export type OpenDatabase = (path: string, options: { readonly: boolean }) => BetterSqlite3.Database;
+
+export type ConnectionEvents = {
+  frame(frame: string | Uint8Array): void;
+  /** The bytes handed to `send` have left; asked for by back-pressure. */
+  drained(): void;
+  /** Called exactly once, whoever closed. */
+  closed(reason: string): void;
+};
+
+/** One authenticated, encrypted, ordered stream of frames to another appliance. Who it is, is not yet known. */
+export type Connection = {
+  readonly dialedByUs: boolean;
+  /** host:port of the other end, for people. */
+  readonly address: string;
+  /** The key in the certificate that the other end proved to hold (TLS). */
+  readonly peerKey: Uint8Array;
+  /** 32 bytes that both ends of this TLS channel share and nobody else has (RFC 5705 exporter). */
+  readonly channelBinding: Uint8Array;
+  /** Must be called once, before the next turn of the event loop; frames that came earlier are delivered then. */
+  listen(events: ConnectionEvents): void;
+  /** Never throws; on a closed connection it does nothing. */
+  send(frame: string | Uint8Array): void;
+  bufferedBytes(): number;
+  /** Ends the connection at once, without a closing handshake that a dead peer would never answer. */
+  close(reason: string): void;
+};
+
+export type DialOutcome = { ok: true; connection: Connection } | { ok: false; reason: string };
+
+export type Transport = {
+  /** Calls `done` exactly once, within the dial time-out. `address` is host:port of a mesh port. */
+  dial(address: string, done: (outcome: DialOutcome) => void): void;
+};
+
+export type Ports = {
+  clock: Clock;
+  timers: Timers;
+  random: Random;
+  crypto: Crypto;
+  signer: Signer;
+  log: Log;
+  transport: Transport;
+  openDatabase: OpenDatabase;
+};

@@ -2,7 +2,6 @@
 // the data folder, which beats the defaults. Reads nothing by itself: files come in through `readText`. A wrong value is
 // a failure that names the option and the remedy; nothing is guessed.
 
-import { parseArgs } from 'node:util';
 import { shopKeyCharsMin } from './core/limits.ts';
 
 export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
@@ -174,46 +173,6 @@ export const optionTable = (defaultName: string): readonly Option[] => [
     meaning: `${logLevels.join(', ')}; JSON lines on standard error`,
   },
 ];
-
-export type CommandLine = {
-  /** Words that are no flags, the command first; empty for the default. */
-  words: string[];
-  /** Texts of each flag given, in order. */
-  flags: Map<string, string[]>;
-};
-
-/** A flag of a command of its own, such as demo's --csv. Takes a value unless `plain`. */
-export type ExtraFlag = { readonly name: string; readonly plain?: boolean };
-
-/** Takes the words apart. Fails, as a sentence, on flags that nobody knows or that lack their value. */
-export function parseCommandLine(
-  args: readonly string[],
-  options: readonly Option[],
-  extra: readonly ExtraFlag[],
-): ({ ok: true } & CommandLine) | { ok: false; detail: string } {
-  const isPlain = new Map<string, boolean>(extra.map((flag) => [flag.name, flag.plain === true]));
-  for (const { flag } of options) if (flag) isPlain.set(flag.name, flag.means !== undefined);
-  const types = [...isPlain].map(([name, plain]) => [name, { type: plain ? 'boolean' : 'string' }] as const);
-  const { tokens } = parseArgs({
-    args: [...args],
-    options: { ...Object.fromEntries(types), help: { type: 'boolean', short: 'h' } },
-    strict: false,
-    allowPositionals: true,
-    tokens: true,
-  });
-  const words: string[] = [];
-  const flags = new Map<string, string[]>();
-  for (const token of tokens) {
-    if (token.kind === 'positional') words.push(token.value);
-    if (token.kind !== 'option') continue;
-    const plain = isPlain.get(token.name);
-    if (plain === undefined) return { ok: false, detail: `${token.rawName} is no option of tillmesh` };
-    if (plain && token.value !== undefined) return { ok: false, detail: `${token.rawName} takes no value` };
-    if (!plain && token.value === undefined) return { ok: false, detail: `${token.rawName} needs a value` };
-    flags.set(token.name, [...(flags.get(token.name) ?? []), token.value ?? '']);
-  }
-  return { ok: true, words, flags };
-}
 
 /** Where a value came from: a flag, a variable, the path of config.json, or "default". */
 export type Sources = { readonly [name in keyof Settings]: string };

@@ -1,0 +1,31 @@
+// Two projects: "fast" needs nothing but the sources; "smoke" runs the built file and builds it first.
+
+import { defineConfig } from 'vitest/config';
+
+const onBuiltFile = ['test/smoke.test.ts', 'test/real-day.test.ts', 'test/command-line.test.ts'];
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'fast',
+          include: ['test/**/*.test.ts'],
+          exclude: onBuiltFile,
+          sequence: { groupOrder: 0 },
+          testTimeout: 30_000,
+        },
+      },
+      {
+        test: {
+          name: 'smoke',
+          include: onBuiltFile,
+          globalSetup: ['test/build-once.ts'],
+          sequence: { groupOrder: 1 },
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+    ],
+  },
+});

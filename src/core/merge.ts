@@ -87,10 +87,18 @@ export function mergeRecord(ops: readonly RecordOp[], seenBefore: Heads = {}): M
   };
 }
 
-/** Ops of `writers` that no other of them had seen, the earliest first. */
+/**
+ * Ops of `writers` that no other of them had seen, each once, the earliest first. Vectors that claim to have seen each
+ * other in a circle can only be forged: then nothing is superseded, and nothing throws.
+ */
 function frontierOf(writers: readonly RecordOp[]): RecordOp[] {
   if (writers.length === 1) return [...writers];
-  return writers.filter((op) => !writers.some((other) => hasSeenOp(other, op))).sort(compareOps);
+  const unseen = writers.filter((op) => !writers.some((other) => hasSeenOp(other, op)));
+  const frontier = (unseen.length > 0 ? unseen : [...writers]).sort(compareOps);
+  return frontier.filter((op, index) => {
+    const before = frontier[index - 1];
+    return before === undefined || compareOps(before, op) !== 0;
+  });
 }
 
 const stampMilliseconds = (stamp: Stamp): number => Number.parseInt(stamp.slice(0, 12), 16);

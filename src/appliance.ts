@@ -2,10 +2,16 @@
 
 import type { Books } from './core/books.ts';
 import type { Command, Outcome } from './core/command.ts';
-import type { Feed } from './feed/feed.ts';
+import { base32, replicaIdOf } from './core/identity.ts';
+import { hex } from './core/op.ts';
+import { createFeed, type Feed } from './feed/feed.ts';
+import { createMesh } from './mesh/create-mesh.ts';
 import type { Mesh } from './mesh/mesh.ts';
 import type { Connection, Ports } from './ports.ts';
+import { createGroupCommit } from './storage/group-commit.ts';
 import type { Migration } from './storage/migrate.ts';
+import type { OpenConfig, OpenFailure } from './storage/open.ts';
+import { createStorage } from './storage/storage.ts';
 
 export type ApplianceConfig = {
   /** Path of the database file; its folder exists. */
@@ -18,6 +24,8 @@ export type ApplianceConfig = {
   version: string;
   /** host:port of peers' mesh ports. */
   staticPeers: readonly string[];
+  /** False when an identity was there before: then a missing database is a lost one, not a new appliance. */
+  isFirstStart: boolean;
   /** In order; from assets.ts. */
   migrations: readonly Migration[];
   /** Our own HTTP and mesh port, for status and HELLO; 0 where there is none. */
@@ -41,4 +49,63 @@ export type Appliance = {
   stop(): void;
 };
 
-export declare function createAppliance(ports: Ports, config: ApplianceConfig): Appliance;
+/** Why an appliance could not start; nothing was changed. */
+export type StartFailure = OpenFailure;
+
+/** Opens the books and starts the mesh. Expected failures come back as values. */
+export function createAppliance(ports: Ports, config: ApplianceConfig): Appliance | StartFailure {
+  const replicaId = replicaIdOf(ports.crypto.sha256, ports.signer.publicKey);
+  const opened = createStorage(ports, openConfig(ports, config, replicaId), { committed: () => wake() });
+  if ('detail' in opened) return opened;
+  const storage = opened;
+  const feed = createFeed(storage, config.shop);
+  const mesh = createMesh(ports, storage, { ...config, replicaId });
+  const commands = createGroupCommit(ports, storage, () => newId(ports));
+  function wake(): void {
+    feed.wake();
+    mesh.wake();
+  }
+  mesh.start();
+  return {
+    replicaId,
+    shop: config.shop,
+    execute: commands.execute,
+    books: storage.books,
+    feed,
+    mesh,
+    accept: mesh.accept,
+    readiness() {
+      const trouble = storage.trouble();
+      return trouble ? { ready: false, detail: trouble.detail } : { ready: true };
+    },
+    stop() {
+      mesh.stop();
+      storage.close();
+    },
+  };
+}
+
+function openConfig(ports: Ports, config: ApplianceConfig, replicaId: string): OpenConfig {
+  return {
+    path: config.databasePath,
+    migrations: config.migrations,
+    shop: config.shop,
+    replicaId,
+    newFeedId: base32(ports.random.bytes(10)),
+    newEpoch: config.isFirstStart ? 1 : epochAfterLoss(ports.clock.now()),
+  };
+}
+
+/** An appliance that has lost its database may have written up to any epoch: hours since 2020 are surely above. */
+const epochAfterLoss = (nowMs: number): number =>
+  Math.min(Math.max(2, Math.floor((nowMs - Date.UTC(2020, 0, 1)) / 3_600_000)), 900_000);
+
+/** UUIDv7 (RFC 9562): sorts by time of making, 74 bits of chance. */
+function newId(ports: Ports): string {
+  const bytes = ports.random.bytes(16);
+  const ms = Math.max(0, Math.trunc(ports.clock.now()));
+  for (let index = 0; index < 6; index++) bytes[index] = Math.floor(ms / 2 ** (8 * (5 - index))) & 0xff;
+  bytes[6] = 0x70 | ((bytes[6] ?? 0) & 0x0f);
+  bytes[8] = 0x80 | ((bytes[8] ?? 0) & 0x3f);
+  return hex(bytes).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+}

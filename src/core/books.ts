@@ -125,10 +125,14 @@ export type Digests = { products: string; customers: string; tickets: string; mo
 /** Reads of the books. Deleted records are found by `record` (with `deleted`), never by the lists. */
 export type Books = {
   record(entity: RecordEntity, id: string): RecordRow | undefined;
+  /** Whether a record is there and not deleted; much cheaper than `record`. */
+  hasRecord(entity: RecordEntity, id: string): boolean;
   records(entity: RecordEntity, filter: RecordFilter): Page<RecordRow>;
   ticket(id: string): TicketRow | undefined;
   /** Newest last; `next` is a position in the order of arrival here. */
   tickets(filter: TicketFilter): Page<TicketRow>;
+  /** Whether any ticket of this terminal has this number. */
+  hasTicketNumber(terminalId: string, number: string): boolean;
   movement(id: string): MovementRow | undefined;
   movements(filter: MovementFilter): Page<MovementRow>;
   stock(productId: string): StockRow | undefined;

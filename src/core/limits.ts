@@ -80,9 +80,19 @@ export const inboxBytesMax = 8 * MiB;
 export const recentCommitBytesMax = 4 * MiB;
 export const peersMax = 64;
 export const connectionsPendingMax = 32;
+/** Sockets on the TLS port at once, tills and browsers over HTTPS included: tens of tills, six a browser, all peers. */
+export const tlsSocketsMax = 512;
 /** From TCP to HELLO; a stranger holds a place no longer than this. */
 export const handshakeMs = 5_000;
 export const dialMs = 5_000;
+/** A socket between two requests over HTTPS: longer than what a till takes for one sale to the next customer. */
+export const keepAliveMs = 65_000;
+/** A whole request: the largest batch at 1 Mbit/s. */
+export const requestMs = 70_000;
+/** A peer that is told why it is cut off has this long to hear it. */
+export const closingMs = 1_000;
+/** Imported public keys kept ready: an import costs a third of a verification. A shop has few authors at a time. */
+export const publicKeysCachedMax = 256;
 /** A pulled cable is noticed after 6 s (worst 8): one ping unanswered. */
 export const pingIntervalMs = 5_000;
 export const pongMs = 3_000;

@@ -58,11 +58,19 @@ export type Sha256 = (input: Uint8Array | string) => Uint8Array;
 export const genesisHead = (sha256: Sha256, shop: string, origin: Origin): Uint8Array =>
   sha256(`tillmesh-journal-1\n${shop}\n${origin}`);
 
-export function nextHead(sha256: Sha256, head: Uint8Array, op: Op): Uint8Array {
+/** What the chain takes in of an op, 32 bytes each. */
+export type OpHashes = { readonly headerHash: Uint8Array; readonly payloadHash: Uint8Array };
+
+export const hashesOf = (sha256: Sha256, op: Op): OpHashes =>
+  op.kind === 'pruned'
+    ? op
+    : { headerHash: sha256(op.header), payloadHash: op.kind === 'whole' ? sha256(op.payload) : op.payloadHash };
+
+export function nextHead(sha256: Sha256, head: Uint8Array, hashes: OpHashes): Uint8Array {
   const link = new Uint8Array(96);
   link.set(head, 0);
-  link.set(op.kind === 'pruned' ? op.headerHash : sha256(op.header), 32);
-  link.set(op.kind === 'whole' ? sha256(op.payload) : op.payloadHash, 64);
+  link.set(hashes.headerHash, 32);
+  link.set(hashes.payloadHash, 64);
   return sha256(link);
 }
 

@@ -1,8 +1,11 @@
 // The change feed: what changed in the books, in the order in which it was committed here, resumable by cursor. Readers
-// are only woken; they pull. A record that changed twice is told once, as it is now.
+// are only woken; they pull. A record that changed twice is told as it is now.
 
 import type { MovementRow, RecordRow, StockRow, TicketRow } from '../core/books.ts';
-import type { Failure } from '../core/command.ts';
+import { type Failure, failure } from '../core/command.ts';
+import { derivedMovements } from '../core/facts.ts';
+import type { OpHeader } from '../core/op.ts';
+import type { Storage } from '../storage/storage.ts';
 
 export type Change = { readonly cursor: string } & (
   | {
@@ -18,18 +21,132 @@ export type Change = { readonly cursor: string } & (
 
 export type FeedEntity = Change['entity'];
 
-export type FeedPage = { readonly ok: true; readonly changes: Change[]; readonly next: string };
+export type FeedPage = {
+  readonly ok: true;
+  readonly changes: Change[];
+  readonly next: string;
+  /** Everything up to now has been read; else there is more after `next`, even when `changes` is empty. */
+  readonly atEnd: boolean;
+};
+
+export type FeedRequest = {
+  after?: string | undefined;
+  limit: number;
+  entities?: readonly FeedEntity[] | undefined;
+};
 
 export type Feed = {
   /**
    * Changes after a cursor (from the beginning without one), at most `limit`. Fails with cursor_malformed,
    * cursor_of_another_shop, or resync: the cursor is of another appliance, or older than what is kept.
    */
-  read(request: {
-    after?: string | undefined;
-    limit: number;
-    entities?: readonly FeedEntity[] | undefined;
-  }): FeedPage | Failure;
+  read(request: FeedRequest): FeedPage | Failure;
   /** Calls `wake` after each commit that changed the books, until the returned function is called. */
   subscribe(wake: () => void): () => void;
 };
+
+/** Ops looked at for one page, so that a filter that lets little through cannot hold up a sale. */
+const opsPerPageMax = 2000;
+
+type Position = { seq: number; part: number };
+type WithoutCursor<Placed> = Placed extends Change ? Omit<Placed, 'cursor'> : never;
+type Unplaced = WithoutCursor<Change>;
+
+export function createFeed(storage: Storage, shop: string): Feed & { wake(): void } {
+  const sleepers = new Set<() => void>();
+  const cursorAt = ({ seq, part }: Position) => `${shop.slice(0, 8)}.${storage.handle().feedId}.${seq}.${part}`;
+
+  function read(request: FeedRequest): FeedPage | Failure {
+    const start = parseCursor(request.after);
+    if ('ok' in start) return start;
+    const changes: Change[] = [];
+    const told = new Set<string>();
+    let at = start;
+    // A cursor in the middle of an op's parts reads that op again from there.
+    const rows = storage
+      .handle()
+      .statements.changesAfter.all(start.part > 0 ? start.seq - 1 : start.seq, opsPerPageMax);
+    for (const row of rows) {
+      const parts = expand(storage, row.op);
+      for (let part = row.seq === start.seq ? start.part : 0; part < parts.length; part++) {
+        const change = parts[part];
+        if (!change || (request.entities && !request.entities.includes(change.entity))) continue;
+        const key = `${change.entity}/${change.id}`;
+        if (told.has(key)) continue;
+        if (changes.length === request.limit) return { ok: true, changes, next: cursorAt(at), atEnd: false };
+        told.add(key);
+        at = { seq: row.seq, part: part + 1 };
+        changes.push({ ...change, cursor: cursorAt(at) } as Change);
+      }
+      at = { seq: row.seq, part: 0 };
+    }
+    return { ok: true, changes, next: cursorAt(at), atEnd: rows.length < opsPerPageMax };
+  }
+
+  function parseCursor(cursor: string | undefined): Position | Failure {
+    if (cursor === undefined || cursor === '') return { seq: 0, part: 0 };
+    const match = /^([a-z2-7]{1,8})\.([a-z0-9]{1,32})\.([0-9]{1,15})\.([0-9]{1,6})$/.exec(cursor);
+    if (!match)
+      return failure('cursor_malformed', 'This is not a cursor of the feed. Leave `after` out to begin again.');
+    const [, shopPart, feedId, seq, part] = match;
+    if (shopPart !== shop.slice(0, 8))
+      return failure(
+        'cursor_of_another_shop',
+        'This cursor is of another shop. Leave `after` out to begin with this one.',
+      );
+    const position = { seq: Number(seq), part: Number(part) };
+    if (feedId !== storage.handle().feedId || position.seq > storage.state().seq)
+      return failure(
+        'resync',
+        'This cursor is not of this appliance, or no longer. Read the books anew, then the feed from the beginning.',
+      );
+    return position;
+  }
+
+  return {
+    read,
+    subscribe(wake) {
+      sleepers.add(wake);
+      return () => sleepers.delete(wake);
+    },
+    wake() {
+      for (const wake of [...sleepers]) wake();
+    },
+  };
+}
+
+/** All that an op changed, in a fixed order: the thing itself, then movements, then stock levels. */
+function expand(storage: Storage, key: number): Unplaced[] {
+  const row = storage.handle().statements.op.get(key);
+  if (!row || row.header === null) return [];
+  const { entity, id } = JSON.parse(row.header) as OpHeader;
+  const { books } = storage;
+  if (entity === 'product' || entity === 'customer') {
+    const record = books.record(entity, id);
+    return record ? [{ entity, id, kind: record.deleted ? 'deleted' : 'updated', record }] : [];
+  }
+  if (entity === 'ticket') return expandTicket(storage, id);
+  const movement = entity === 'movement' ? books.movement(id) : undefined;
+  return movement
+    ? [{ entity: 'movement', id, kind: 'updated', record: movement }, ...stockChanges(storage, [movement.productId])]
+    : [];
+}
+
+function expandTicket({ books, ...storage }: Storage, id: string): Unplaced[] {
+  const ticket = books.ticket(id);
+  if (!ticket) return [];
+  const lines = derivedMovements(ticket.payload).length;
+  const movements = lines === 0 ? [] : books.movements({ ticketId: id, limit: lines }).rows;
+  return [
+    { entity: 'ticket', id, kind: 'updated', record: ticket },
+    ...movements.map((record) => ({ entity: 'movement', id: record.id, kind: 'updated', record }) as const),
+    ...stockChanges({ books, ...storage }, [...new Set(movements.map((movement) => movement.productId))]),
+  ];
+}
+
+function stockChanges({ books }: Storage, products: string[]): Unplaced[] {
+  return products.flatMap((id) => {
+    const record = books.stock(id);
+    return record ? [{ entity: 'stock', id, kind: 'updated', record } as const] : [];
+  });
+}

@@ -1,0 +1,113 @@
+// How ops get into a unit: our own as drafts, sealed with their neighbours; and `finish`, which settles what is cheaper
+// once than often: seals, stock levels, pruning, heads.
+
+import { type Stamp, tick } from '../core/clock.ts';
+import { originOf } from '../core/heads.ts';
+import { commitBytesMax, commitOpsMax } from '../core/limits.ts';
+import { type Draft, hashesOf, nextHead, type OpHeader, type Seal, sealMessage } from '../core/op.ts';
+import { encodeCommit } from '../protocol/commit-codec.ts';
+import { foldOp } from './fold.ts';
+import { pruneOps } from './prune.ts';
+import { type OriginState, storedSums, writeMeta } from './state.ts';
+import { addChange, countTerm, keyOf, originState, setOrigin, type Unit } from './unit.ts';
+
+/** Writes one op of our own. It is sealed with its neighbours, at the latest by `finish`. */
+export function appendLocal(unit: Unit, draft: Draft): void {
+  const local = unit.local ?? openLocal(unit);
+  const ticked = tick(unit.state.clock, unit.meshMs);
+  unit.state.clock = ticked.clock;
+  const header: OpHeader = {
+    stamp: ticked.stamp,
+    entity: draft.entity,
+    id: draft.id,
+    ...(draft.seen && { seen: draft.seen }),
+  };
+  const op = { kind: 'whole', header: JSON.stringify(header), payload: JSON.stringify(draft.payload) } as const;
+  const hashes = hashesOf(unit.crypto.sha256, op);
+  local.head = nextHead(unit.crypto.sha256, local.head, hashes);
+  local.ops.push(op);
+  local.bytes += op.header.length + op.payload.length;
+  local.facts += draft.seen ? 0 : 1;
+  local.stamp = ticked.stamp;
+  const number = local.origin.head + local.ops.length;
+  const arrival = addChange(unit, keyOf(local.origin.index, number));
+  unit.statements.addOp.run(keyOf(local.origin.index, number), arrival, op.header, op.payload);
+  foldOp(
+    unit,
+    { key: keyOf(local.origin.index, number), origin: local.origin.origin, number, arrival },
+    header,
+    draft.payload,
+    hashes.payloadHash,
+  );
+  if (local.ops.length >= commitOpsMax || local.bytes >= commitBytesMax) sealLocal(unit);
+}
+
+/** Must be the last thing done to a unit before COMMIT. */
+export function finish(unit: Unit): void {
+  sealLocal(unit);
+  settleStock(unit);
+  pruneOps(unit);
+  for (const origin of unit.touchedOrigins) {
+    const state = unit.state.origins.get(origin);
+    if (state) unit.statements.advanceOrigin.run(state.head, state.hash, state.facts, state.stamp, state.index);
+  }
+  if (unit.opCount > 0) writeMeta(unit.statements, 'sums', storedSums(unit.state));
+}
+
+function openLocal(unit: Unit): NonNullable<Unit['local']> {
+  const origin = originState(unit, originOf(unit.replicaId, unit.state.epoch), unit.signer.publicKey);
+  unit.local = { origin, ops: [], bytes: 0, head: origin.hash, facts: origin.facts, stamp: origin.stamp };
+  return unit.local;
+}
+
+function sealLocal(unit: Unit): void {
+  const local = unit.local;
+  if (!local || local.ops.length === 0) return;
+  const first = local.origin.head + 1;
+  const last = local.origin.head + local.ops.length;
+  const unsigned = {
+    origin: local.origin.origin,
+    first,
+    last,
+    facts: local.facts,
+    before: local.origin.hash,
+    after: local.head,
+  };
+  const seal: Seal = { ...unsigned, signature: unit.signer.sign(sealMessage(unit.shop, unsigned)) };
+  addSeal(unit, local.origin, seal, local.ops.length, local.stamp);
+  const bytes = encodeCommit({ from: first, seal, ops: local.ops });
+  unit.encoded.push({ origin: seal.origin, publicKey: local.origin.publicKey, first, last, bytes });
+  unit.local = null;
+}
+
+/** Stores a seal and moves the origin's head to its end. The seal before, if nothing of it is left, has done its duty. */
+export function addSeal(unit: Unit, origin: OriginState, seal: Seal, live: number, stamp: Stamp): void {
+  const previous = origin.head > 0 ? unit.statements.commitAt.get(keyOf(origin.index, origin.head)) : undefined;
+  if (previous?.live === 0) unit.statements.deleteCommit.run(previous.key);
+  const key = keyOf(origin.index, seal.last);
+  unit.statements.addCommit.run(key, seal.first, seal.facts, seal.before, seal.after, seal.signature, live);
+  setOrigin(unit, {
+    ...origin,
+    head: seal.last,
+    hash: seal.after,
+    facts: seal.facts,
+    stamp: stamp > origin.stamp ? stamp : origin.stamp,
+  });
+}
+
+function settleStock(unit: Unit): void {
+  const { sha256 } = unit.crypto;
+  for (const [product, level] of unit.stock) {
+    if (level.before !== undefined) countTerm(unit, 'stock', sha256(stockText(product, level.before)), -1);
+    if (level.movements === 0) {
+      unit.statements.deleteStock.run(product);
+      continue;
+    }
+    countTerm(unit, 'stock', sha256(stockText(product, level.onHand)), 1);
+    unit.statements.setStock.run(product, level.onHand, level.movements, level.updatedAt);
+  }
+  unit.stock.clear();
+}
+
+/** What is hashed for a stock level. */
+export const stockText = (product: string, onHand: number): string => `${product}\n${onHand}`;

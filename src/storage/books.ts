@@ -1,0 +1,282 @@
+// Reads of the books for commands and edges: single rows, and pages that can be left and resumed at any row.
+
+import type {
+  Books,
+  Digests,
+  MovementFilter,
+  MovementPayload,
+  MovementRow,
+  Page,
+  RecordEntity,
+  RecordFilter,
+  RecordRow,
+  StockRow,
+  TicketFilter,
+  TicketPayload,
+  TicketRow,
+} from '../core/books.ts';
+import { stampMs } from '../core/clock.ts';
+import { digestText } from '../core/digest.ts';
+import { derivedMovementId } from '../core/facts.ts';
+import { replicaOf } from '../core/heads.ts';
+import type { JsonObject } from '../core/json.ts';
+import { searchCharsMax } from '../core/limits.ts';
+import { mergeRecord } from '../core/merge.ts';
+import { hex, type OpHeader } from '../core/op.ts';
+import type { Crypto } from '../ports.ts';
+import { liveOps } from './fold-records.ts';
+import type { Handle } from './open.ts';
+import { headsOf, type Part, type StorageState } from './state.ts';
+import type { MovementTableRow, RecordTableRow, StockTableRow, TicketTableRow } from './statements.ts';
+import { indexOfKey, type PendingStock } from './unit.ts';
+
+export type BooksSource = {
+  /** Throws when the database is not open. */
+  handle(): Handle;
+  /** State as of now: that of the open unit inside a commit. */
+  state(): StorageState;
+  pendingStock(product: string): PendingStock | undefined;
+  crypto: Crypto;
+};
+
+/** A week: ranges of sale times up to it are read by time, longer ones in the order of arrival. */
+const shortRangeMs = 7 * 86_400_000;
+
+export function createBooks(source: BooksSource): Books {
+  const statements = () => source.handle().statements;
+  return {
+    record(entity, id) {
+      const row = statements().recordById.get(entity, id);
+      return row && recordRow(source, row);
+    },
+    hasRecord: (entity, id) => statements().recordLives.get(entity, id)?.deleted === 0,
+    records: (entity, filter) => recordPage(source, entity, filter),
+    ticket(id) {
+      const row = statements().ticketById.get(id);
+      return row && ticketRow(source, row);
+    },
+    tickets: (filter) => ticketPage(source, filter),
+    hasTicketNumber: (terminalId, number) => (statements().ticketsOfNumber.get(terminalId, number)?.count ?? 0) > 0,
+    movement(id) {
+      const row = statements().movementById.get(id);
+      return row && movementRow(source, row);
+    },
+    movements: (filter) => movementPage(source, filter),
+    stock(productId) {
+      const pending = source.pendingStock(productId);
+      if (pending) return { productId, onHand: pending.onHand, updatedAt: pending.updatedAt };
+      const row = statements().stock.get(productId);
+      return row && stockRow(row);
+    },
+    stockLevels({ after, limit }) {
+      const rows = all<StockTableRow>(source, 'SELECT * FROM stock WHERE product > ? ORDER BY product LIMIT ?', [
+        after ?? '',
+        limit + 1,
+      ]);
+      return page(rows, limit, (row) => row.product, stockRow);
+    },
+    productIdBySku: (sku) => statements().productBySku.get(sku)?.id,
+    productIdByGtin: (gtin) => statements().productByGtin.get(gtin)?.id,
+    seenByNewRecord: () => source.state().purgeFloor,
+    digests: () => digests(source),
+    heads: () => headsOf(source.state()),
+    counts() {
+      const { products, customers, tickets, movements } = source.state().counts;
+      return { products, customers, tickets, movements };
+    },
+  };
+}
+
+function digests(source: BooksSource): Digests {
+  const { sums, counts } = source.state();
+  const digest = (part: Part) => hex(source.crypto.sha256(digestText(sums[part], counts[part])));
+  return {
+    products: digest('products'),
+    customers: digest('customers'),
+    tickets: digest('tickets'),
+    movements: digest('movements'),
+    stock: digest('stock'),
+  };
+}
+
+export function recordRow(source: BooksSource, row: RecordTableRow): RecordRow {
+  const { statements } = source.handle();
+  const merged = mergeRecord(liveOps(statements, source.state(), row), JSON.parse(row.seen));
+  return {
+    entity: row.entity as RecordEntity,
+    id: row.id,
+    fields: merged.fields,
+    deleted: merged.deleted,
+    version: row.version.slice(0, 32),
+    createdAt: merged.createdAt,
+    updatedAt: merged.updatedAt,
+    origin: replicaOf(merged.latest.origin),
+    seen: merged.seen,
+  };
+}
+
+function recordPage(source: BooksSource, entity: RecordEntity, filter: RecordFilter): Page<RecordRow> {
+  const wheres = ['entity = ?', 'id > ?', 'deleted = 0'];
+  const values: (string | number)[] = [entity, filter.after ?? ''];
+  if (filter.archived !== undefined) {
+    wheres.push('archived = ?');
+    values.push(Number(filter.archived));
+  }
+  if (filter.sku !== undefined) {
+    wheres.push('sku = ?');
+    values.push(filter.sku);
+  }
+  if (filter.gtin !== undefined) {
+    wheres.push('row IN (SELECT record FROM barcodes WHERE gtin = ?)');
+    values.push(filter.gtin);
+  }
+  if (filter.search !== undefined) {
+    if (filter.search.length > searchCharsMax) return { rows: [], next: null };
+    wheres.push('instr(search, ?) > 0');
+    values.push(filter.search.toLowerCase());
+  }
+  const rows = all<RecordTableRow>(source, `SELECT * FROM records WHERE ${wheres.join(' AND ')} ORDER BY id LIMIT ?`, [
+    ...values,
+    filter.limit + 1,
+  ]);
+  return page(
+    rows,
+    filter.limit,
+    (row) => row.id,
+    (row) => recordRow(source, row),
+  );
+}
+
+export function ticketRow(source: BooksSource, row: TicketTableRow): TicketRow {
+  const { payload, origin } = factOf(source, row.op);
+  const sameNumber =
+    row.terminal !== null && row.number !== null
+      ? (source.handle().statements.ticketsOfNumber.get(row.terminal, row.number)?.count ?? 0)
+      : 0;
+  return {
+    id: row.id,
+    payload: payload as unknown as TicketPayload,
+    origin,
+    hasDuplicateNumber: sameNumber > 1,
+    hasRival: row.rival === 1,
+  };
+}
+
+function ticketPage(source: BooksSource, filter: TicketFilter): Page<TicketRow> {
+  const wheres = ['seq > ?'];
+  const values: (string | number)[] = [Number(filter.after ?? 0)];
+  // A unary plus keeps SQLite from an index that would make it sort the rest.
+  if (filter.terminalId !== undefined) {
+    wheres.push('+terminal = ?');
+    values.push(filter.terminalId);
+  }
+  if (filter.customerId !== undefined) {
+    wheres.push('customer = ?');
+    values.push(filter.customerId);
+  }
+  const soldAt = isShortRange(filter) ? 'sold_at' : '+sold_at';
+  if (filter.from !== undefined) {
+    wheres.push(`${soldAt} >= ?`);
+    values.push(filter.from);
+  }
+  if (filter.to !== undefined) {
+    wheres.push(`${soldAt} < ?`);
+    values.push(filter.to);
+  }
+  const rows = all<TicketTableRow>(source, `SELECT * FROM tickets WHERE ${wheres.join(' AND ')} ORDER BY seq LIMIT ?`, [
+    ...values,
+    filter.limit + 1,
+  ]);
+  return page(
+    rows,
+    filter.limit,
+    (row) => String(row.seq),
+    (row) => ticketRow(source, row),
+  );
+}
+
+const isShortRange = ({ from, to }: TicketFilter): boolean =>
+  from !== undefined && to !== undefined && to - from <= shortRangeMs;
+
+export function movementRow(source: BooksSource, row: MovementTableRow): MovementRow {
+  const { header, payload, origin } = factOf(source, row.op);
+  const { product: productId, kind, quantity } = row;
+  const at = stampMs(header.stamp);
+  if (row.line === null) {
+    const { body } = payload as unknown as MovementPayload;
+    const ticketId = typeof body.ticketId === 'string' ? body.ticketId : null;
+    return { id: header.id, productId, kind, quantity, ticketId, at: timeOf(body.at, at), body, origin };
+  }
+  const { body } = payload as unknown as TicketPayload;
+  const id = derivedMovementId(header.id, row.line);
+  return { id, productId, kind, quantity, ticketId: header.id, at: timeOf(body.soldAt, at), body: null, origin };
+}
+
+function movementPage(source: BooksSource, filter: MovementFilter): Page<MovementRow> {
+  const wheres = ['row > ?'];
+  const values: (string | number)[] = [Number(filter.after ?? 0)];
+  if (filter.productId !== undefined) {
+    wheres.push('product = ?');
+    values.push(filter.productId);
+  }
+  if (filter.ticketId !== undefined) {
+    const ticket = source.handle().statements.ticketById.get(filter.ticketId);
+    if (!ticket) return { rows: [], next: null };
+    wheres.push('row BETWEEN ? AND ?');
+    values.push(ticket.movement, ticket.movement + ticket.movements - 1);
+  }
+  const rows = all<MovementTableRow>(
+    source,
+    `SELECT * FROM movements WHERE ${wheres.join(' AND ')} ORDER BY row LIMIT ?`,
+    [...values, filter.limit + 1],
+  );
+  return page(
+    rows,
+    filter.limit,
+    (row) => String(row.row),
+    (row) => movementRow(source, row),
+  );
+}
+
+/** The op of a fact, parsed. The journal is ours and verified, so a missing op is a broken database. */
+function factOf(source: BooksSource, key: number): { header: OpHeader; payload: JsonObject; origin: string } {
+  const row = source.handle().statements.op.get(key);
+  const origin = source.state().originsByIndex.get(indexOfKey(key))?.origin;
+  if (!row || row.header === null || typeof row.payload !== 'string' || !origin)
+    throw new Error(`the journal lacks op ${key}`);
+  return { header: JSON.parse(row.header), payload: JSON.parse(row.payload), origin: replicaOf(origin) };
+}
+
+const timeOf = (text: unknown, otherwise: number): number => {
+  const ms = typeof text === 'string' ? Date.parse(text) : Number.NaN;
+  return Number.isNaN(ms) ? otherwise : ms;
+};
+
+export const stockRow = (row: StockTableRow): StockRow => ({
+  productId: row.product,
+  onHand: row.on_hand,
+  updatedAt: row.updated_at,
+});
+
+/** Statements by their text, prepared once for each database handle. */
+function all<Row>(source: BooksSource, sql: string, values: (string | number)[]): Row[] {
+  const { database } = source.handle();
+  const prepared = preparedBySql.get(database) ?? new Map();
+  preparedBySql.set(database, prepared);
+  const statement = prepared.get(sql) ?? database.prepare(sql);
+  prepared.set(sql, statement);
+  return statement.all(...values) as Row[];
+}
+
+const preparedBySql = new WeakMap<object, Map<string, { all(...values: unknown[]): unknown[] }>>();
+
+function page<Row, Result>(
+  rows: Row[],
+  limit: number,
+  position: (row: Row) => string,
+  result: (row: Row) => Result,
+): Page<Result> {
+  const shown = rows.slice(0, limit);
+  const last = shown[shown.length - 1];
+  return { rows: shown.map(result), next: rows.length > limit && last ? position(last) : null };
+}

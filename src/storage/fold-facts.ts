@@ -1,0 +1,150 @@
+// Facts into state: inserted once, never changed. The same fact from two appliances is one fact, and the earlier op is
+// it, whichever came first here. Two different facts under one id: the earlier stands, the other is kept as a rival.
+
+import { stampMs } from '../core/clock.ts';
+import { derivedMovementId, derivedMovements, readMovementPayload, readTicketPayload } from '../core/facts.ts';
+import { isSameJson, type Json, type JsonObject } from '../core/json.ts';
+import { compareOps, type OpHeader, parseHeader, parsePayload } from '../core/op.ts';
+import { recordRival, type Side, settleRivals } from './conflicts.ts';
+import type { Place } from './fold.ts';
+import type { MovementTableRow, TicketTableRow } from './statements.ts';
+import { countTerm, indexOfKey, numberOfKey, pendingStock, type Unit } from './unit.ts';
+
+export function foldTicket(unit: Unit, place: Place, header: OpHeader, payload: JsonObject, hash: Uint8Array): boolean {
+  const ticket = readTicketPayload(header.id, payload);
+  if (!ticket) return false;
+  const existing = unit.statements.ticketById.get(header.id);
+  const meeting = existing ? meet(unit, existing.op, place, header, ticket.body) : undefined;
+  if (existing && meeting) {
+    if (!meeting.isNewEarlier) {
+      if (meeting.differs) unit.statements.setTicketRival.run(1, existing.seq);
+      return true;
+    }
+    removeTicket(unit, existing, meeting.standing.payloadHash);
+  }
+  const { body } = ticket;
+  const movements = derivedMovements(ticket);
+  const firstMovement = unit.state.movement + 1;
+  for (const movement of movements) {
+    unit.state.movement += 1;
+    unit.statements.addMovement.run(
+      unit.state.movement,
+      null,
+      place.key,
+      movement.line,
+      movement.productId,
+      movement.kind,
+      movement.quantity,
+    );
+    countMovement(unit, derivedMovementId(header.id, movement.line), movement, 1);
+    moveStock(unit, movement.productId, movement.quantity, header, 1);
+  }
+  const rival = meeting ? Number(settleRivals(unit, 'ticket', header.id)) : 0;
+  unit.statements.addTicket.run(
+    place.arrival,
+    place.key,
+    header.id,
+    textOrNull(body.terminalId),
+    textOrNull(body.number),
+    textOrNull(body.customerId),
+    soldAtMs(body.soldAt, header),
+    firstMovement,
+    movements.length,
+    rival,
+  );
+  countTerm(unit, 'tickets', hash, 1);
+  return true;
+}
+
+export function foldMovement(
+  unit: Unit,
+  place: Place,
+  header: OpHeader,
+  payload: JsonObject,
+  _hash: Uint8Array,
+): boolean {
+  const movement = readMovementPayload(header.id, payload);
+  if (!movement) return false;
+  const existing = unit.statements.movementById.get(header.id);
+  if (existing) {
+    const meeting = meet(unit, existing.op, place, header, movement.body);
+    if (!meeting.isNewEarlier) return true;
+    removeMovement(unit, existing, header.id, header);
+  }
+  unit.state.movement += 1;
+  const { productId, kind, quantity } = movement;
+  unit.statements.addMovement.run(unit.state.movement, header.id, place.key, null, productId, kind, quantity);
+  countMovement(unit, header.id, movement, 1);
+  moveStock(unit, productId, quantity, header, 1);
+  if (existing) settleRivals(unit, 'movement', header.id);
+  return true;
+}
+
+type Meeting = { isNewEarlier: boolean; differs: boolean; standing: { payloadHash: Uint8Array } };
+
+/** Two ops for one fact: which is the earlier, and whether they say the same. Different ones go on record. */
+function meet(unit: Unit, standingKey: number, place: Place, header: OpHeader, body: JsonObject): Meeting {
+  const row = unit.statements.op.get(standingKey);
+  const standingHeader = parseHeader(row?.header ?? '');
+  const standingPayload = typeof row?.payload === 'string' ? parsePayload(row.payload) : undefined;
+  const origin = unit.state.originsByIndex.get(indexOfKey(standingKey))?.origin;
+  if (
+    typeof standingHeader !== 'object' ||
+    typeof standingPayload !== 'object' ||
+    !origin ||
+    typeof row?.payload !== 'string'
+  )
+    throw new Error(`the journal lacks the op of ${header.entity} ${header.id}`);
+  const standingBody = standingPayload.body as JsonObject;
+  const standing: Side = { ...standingHeader, origin, number: numberOfKey(standingKey), values: standingBody };
+  const incoming: Side = { ...header, origin: place.origin, number: place.number, values: body };
+  const isNewEarlier = compareOps(incoming, standing) < 0;
+  const differs = !isSameJson(standingBody as Json, body as Json);
+  if (differs) {
+    const [winner, loser] = isNewEarlier ? [incoming, standing] : [standing, incoming];
+    recordRival(unit, header.entity, header.id, winner, loser);
+  }
+  return { isNewEarlier, differs, standing: { payloadHash: unit.crypto.sha256(row.payload) } };
+}
+
+function removeTicket(unit: Unit, ticket: TicketTableRow, payloadHash: Uint8Array): void {
+  if (ticket.movements > 0) {
+    const last = ticket.movement + ticket.movements - 1;
+    for (const row of unit.statements.movementsBetween.all(ticket.movement, last)) {
+      removeMovement(unit, row, derivedMovementId(ticket.id, row.line ?? 0), undefined);
+    }
+  }
+  unit.statements.deleteTicket.run(ticket.seq);
+  countTerm(unit, 'tickets', payloadHash, -1);
+}
+
+function removeMovement(unit: Unit, row: MovementTableRow, id: string, header: OpHeader | undefined): void {
+  unit.statements.deleteMovement.run(row.row);
+  countMovement(unit, id, { productId: row.product, kind: row.kind, quantity: row.quantity }, -1);
+  moveStock(unit, row.product, -row.quantity, header, -1);
+}
+
+type MovementTerm = { productId: string; kind: string; quantity: number };
+
+/** What is hashed for a movement. */
+export const movementText = (id: string, movement: MovementTerm): string =>
+  `${id}\n${movement.productId}\n${movement.kind}\n${movement.quantity}`;
+
+const countMovement = (unit: Unit, id: string, movement: MovementTerm, sign: 1 | -1): void =>
+  countTerm(unit, 'movements', unit.crypto.sha256(movementText(id, movement)), sign);
+
+function moveStock(unit: Unit, product: string, quantity: number, header: OpHeader | undefined, sign: 1 | -1): void {
+  const level = pendingStock(unit, product);
+  level.onHand += quantity;
+  level.movements += sign;
+  if (header) level.updatedAt = Math.max(level.updatedAt, stampMs(header.stamp));
+}
+
+const textOrNull = (value: Json | undefined): string | null =>
+  typeof value === 'string' ? value : typeof value === 'number' ? String(value) : null;
+
+/** A ticket without a readable time counts as sold when it was written. */
+function soldAtMs(soldAt: Json | undefined, header: OpHeader): number {
+  const parsed = typeof soldAt === 'string' ? Date.parse(soldAt) : Number.NaN;
+  return Number.isNaN(parsed) ? stampMs(header.stamp) : parsed;
+}

@@ -1,0 +1,133 @@
+// Opens the database the one way in which a 2xx means "on disk", and says in a sentence why when it cannot.
+
+import type BetterSqlite3 from 'better-sqlite3';
+import { pageCacheBytes } from '../core/limits.ts';
+import type { OpenDatabase } from '../ports.ts';
+import { type Migration, migrate } from './migrate.ts';
+import { loadState, readMeta, type StorageState, writeMeta } from './state.ts';
+import { prepareStatements, type Statements } from './statements.ts';
+
+export type OpenConfig = {
+  readonly path: string;
+  readonly migrations: readonly Migration[];
+  readonly shop: string;
+  readonly replicaId: string;
+  /** Identifies this database to feed cursors; used when a new one is made. */
+  readonly newFeedId: string;
+  /** Epoch of a database made now: above 1 when the appliance has lost an earlier one. */
+  readonly newEpoch: number;
+};
+
+export type Handle = {
+  readonly database: BetterSqlite3.Database;
+  readonly statements: Statements;
+  state: StorageState;
+  readonly feedId: string;
+};
+
+export type OpenFailure = { readonly code: string; readonly detail: string };
+
+/** `database` is closed again when anything but an open, checked handle is returned. */
+export function openStorage(open: OpenDatabase, config: OpenConfig): Handle | OpenFailure {
+  let database: BetterSqlite3.Database | undefined;
+  try {
+    database = open(config.path, { readonly: false });
+    const failed = prepare(database, config);
+    if (failed) {
+      database.close();
+      return failed;
+    }
+    const statements = prepareStatements(database);
+    return {
+      database,
+      statements,
+      state: loadState(statements, config.replicaId),
+      feedId: readMeta(statements, 'feed_id', ''),
+    };
+  } catch (error) {
+    closeQuietly(database);
+    return describe(error, config.path);
+  }
+}
+
+export const isOpen = (opened: Handle | OpenFailure): opened is Handle => 'database' in opened;
+
+function prepare(database: BetterSqlite3.Database, config: OpenConfig): OpenFailure | undefined {
+  database.pragma('page_size = 16384');
+  database.pragma('journal_mode = WAL');
+  const durable = setDurable(database);
+  if (durable) return durable;
+  database.pragma('wal_autocheckpoint = 0');
+  database.pragma('journal_size_limit = 16777216');
+  database.pragma(`cache_size = -${pageCacheBytes / 1024}`);
+  database.pragma('temp_store = MEMORY');
+  const failed = migrate(database, config.migrations);
+  return failed ?? claim(prepareStatements(database), config);
+}
+
+/** Reopening an existing WAL database gives synchronous=NORMAL, which loses acknowledged sales in a power cut. */
+function setDurable(database: BetterSqlite3.Database): OpenFailure | undefined {
+  database.pragma('synchronous = FULL');
+  if (database.pragma('synchronous', { simple: true }) === 2) return undefined;
+  return {
+    code: 'not_durable',
+    detail: 'SQLite refuses synchronous=FULL: a power cut could lose sales. Nothing was started.',
+  };
+}
+
+/** A new database becomes ours; one of another shop or appliance is refused. */
+function claim(statements: Statements, config: OpenConfig): OpenFailure | undefined {
+  const shop = readMeta(statements, 'shop', '');
+  if (shop === '') {
+    statements.begin.run();
+    writeMeta(statements, 'shop', config.shop);
+    writeMeta(statements, 'feed_id', config.newFeedId);
+    writeMeta(statements, 'epoch', config.newEpoch);
+    statements.commit.run();
+    return undefined;
+  }
+  if (shop === config.shop) return undefined;
+  if (statements.origins.all().length === 0) {
+    writeMeta(statements, 'shop', config.shop);
+    return undefined;
+  }
+  return {
+    code: 'other_shop',
+    detail: `This data folder holds the books of shop ${shop}, but the shop key belongs to shop ${config.shop}. Start with the shop's own key, or with another data folder.`,
+  };
+}
+
+const sentences: Record<string, [code: string, sentence: string]> = {
+  SQLITE_CANTOPEN: [
+    'data_unwritable',
+    'cannot be opened: check that the folder exists and that this user may write there',
+  ],
+  SQLITE_READONLY: [
+    'data_unwritable',
+    'is read-only: check the rights of the folder and whether the disk is mounted read-only',
+  ],
+  SQLITE_FULL: ['disk_full', 'cannot be written: the disk is full; free some space and start again'],
+  SQLITE_IOERR_SHMSIZE: ['disk_full', 'cannot be opened: the disk is full; free some space and start again'],
+  SQLITE_BUSY: ['database_busy', 'is in use by another program: stop that program first'],
+  SQLITE_NOTADB: ['database_corrupt', 'is not a database: put it aside and restore a backup'],
+  SQLITE_CORRUPT: [
+    'database_corrupt',
+    'is damaged: put it aside and restore a backup, or let the peers refill an empty one',
+  ],
+};
+
+/** A failure to open or write, as a value. */
+export function describe(error: unknown, path: string): OpenFailure {
+  const code = String((error as { code?: unknown }).code ?? '');
+  const known = sentences[code] ?? sentences[code.split('_').slice(0, 2).join('_')];
+  const [name, sentence] = known ?? ['storage_failed', `failed: ${(error as Error).message}`];
+  return { code: name, detail: `The database ${path} ${sentence}.` };
+}
+
+export function closeQuietly(database: BetterSqlite3.Database | undefined): void {
+  try {
+    database?.close();
+  } catch {
+    // A handle that cannot even be closed is given up; what it wrote is read back from disk.
+  }
+}

@@ -1,0 +1,125 @@
+// Commits of others into a unit: verified against the seal and the chain before anything is applied. A relay can withhold
+// a commit, but not forge, alter, reorder or drop ops inside the chain without being found out.
+
+import { observe } from '../core/clock.ts';
+import { originPattern, replicaOf } from '../core/heads.ts';
+import { replicaIdOf } from '../core/identity.ts';
+import {
+  type Commit,
+  genesisHead,
+  hashesOf,
+  isSameBytes,
+  nextHead,
+  type Op,
+  type OpHashes,
+  type OpHeader,
+  parseHeader,
+  parsePayload,
+  sealMessage,
+} from '../core/op.ts';
+import { addSeal } from './append.ts';
+import { foldOp } from './fold.ts';
+import type { OriginState } from './state.ts';
+import { addChange, keyOf, originState, type Unit } from './unit.ts';
+
+export type CommitRefusal =
+  /** Something between our head and this commit is missing: ask again from our head. */
+  | 'gap'
+  /** The same origin and number with other content: a copied disk, or a restored one. */
+  | 'fork'
+  | 'seal_broken'
+  | 'chain_broken'
+  | 'key_mismatch'
+  /** Facts are missing that the seal counts: somebody on the way dropped sales. */
+  | 'facts_withheld'
+  | 'op_malformed';
+
+export type Received =
+  | { readonly result: 'applied'; readonly ops: number }
+  | { readonly result: 'held' }
+  | { readonly result: CommitRefusal };
+
+/** Applies one commit, or says why not; a refused commit has changed nothing. */
+export function appendRemote(unit: Unit, commit: Commit, publicKey: Uint8Array): Received {
+  const { seal } = commit;
+  const known = unit.state.origins.get(seal.origin);
+  const place = placeOf(commit, known);
+  if (place !== 'next') return { result: place };
+  const checked = check(unit, commit, publicKey, known);
+  if (typeof checked === 'string') return { result: checked };
+  const origin = originState(unit, seal.origin, publicKey);
+  let live = 0;
+  let stamp = origin.stamp;
+  for (let index = 0; index < checked.length; index++) {
+    const item = checked[index];
+    if (!item) continue;
+    applyOp(unit, origin, seal.first + index, item);
+    if (item.header) {
+      live += 1;
+      stamp = item.header.stamp > stamp ? item.header.stamp : stamp;
+      unit.state.clock = observe(unit.state.clock, item.header.stamp);
+    }
+  }
+  addSeal(unit, originState(unit, seal.origin, publicKey), seal, live, stamp);
+  return { result: 'applied', ops: live };
+}
+
+/** Whether a commit is the next of its origin, by numbers and heads alone. */
+export function placeOf(commit: Commit, known: OriginState | undefined): 'next' | 'held' | 'gap' | 'fork' {
+  const head = known?.head ?? 0;
+  const { seal } = commit;
+  if (seal.last < head) return 'held';
+  if (seal.last === head) return known && isSameBytes(seal.after, known.hash) ? 'held' : 'fork';
+  if (commit.from > head + 1) return 'gap';
+  if (seal.first <= head) return 'fork';
+  if (seal.first === head + 1 && known && head > 0 && !isSameBytes(seal.before, known.hash)) return 'fork';
+  return 'next';
+}
+
+type CheckedOp = { readonly op: Op; readonly hashes: OpHashes; readonly header: OpHeader | undefined };
+
+/** Seal, chain, count of facts and form of every op. */
+function check(
+  unit: Unit,
+  commit: Commit,
+  publicKey: Uint8Array,
+  known: OriginState | undefined,
+): CheckedOp[] | CommitRefusal {
+  const { seal, ops } = commit;
+  const { sha256 } = unit.crypto;
+  if (!originPattern.test(seal.origin) || replicaOf(seal.origin) !== replicaIdOf(sha256, publicKey))
+    return 'key_mismatch';
+  if (!unit.crypto.verify(publicKey, sealMessage(unit.shop, seal), seal.signature)) return 'seal_broken';
+  const isFirst = seal.first === 1;
+  if (isFirst && !isSameBytes(seal.before, genesisHead(sha256, unit.shop, seal.origin))) return 'chain_broken';
+  const checked: CheckedOp[] = [];
+  let head = seal.before;
+  let facts = known?.facts ?? 0;
+  for (const op of ops) {
+    const hashes = hashesOf(sha256, op);
+    head = nextHead(sha256, head, hashes);
+    const header = op.kind === 'pruned' ? undefined : parseHeader(op.header);
+    if (typeof header === 'string') return 'op_malformed';
+    if (header && header.seen === undefined) facts += 1;
+    checked.push({ op, hashes, header });
+  }
+  if (ops.length > 0 && !isSameBytes(head, seal.after)) return 'chain_broken';
+  return facts === seal.facts ? checked : 'facts_withheld';
+}
+
+function applyOp(unit: Unit, origin: OriginState, number: number, { op, hashes, header }: CheckedOp): void {
+  const key = keyOf(origin.index, number);
+  if (op.kind === 'pruned') {
+    const both = new Uint8Array(64);
+    both.set(op.headerHash, 0);
+    both.set(op.payloadHash, 32);
+    unit.statements.addOp.run(key, 0, null, both);
+    return;
+  }
+  const arrival = addChange(unit, key);
+  unit.statements.addOp.run(key, arrival, op.header, op.kind === 'whole' ? op.payload : op.payloadHash);
+  if (op.kind !== 'whole' || !header) return;
+  const payload = parsePayload(op.payload);
+  if (typeof payload === 'string') unit.unreadableCount += 1;
+  else foldOp(unit, { key, origin: origin.origin, number, arrival }, header, payload, hashes.payloadHash);
+}

@@ -1,0 +1,109 @@
+// What storage keeps in memory beside the database: heads, clock, sums. It is read at open, copied for each commit and
+// replaced only after the commit is on disk, so that a failed commit leaves no trace here.
+
+import { clockOf, clockZero, type HybridClock, observe, type Stamp } from '../core/clock.ts';
+import { type DigestSum, digestZero, sumFromHex, sumToHex } from '../core/digest.ts';
+import { epochOf, type Heads, type Origin, replicaOf } from '../core/heads.ts';
+import type { Statements } from './statements.ts';
+
+export type OriginState = {
+  /** Small integer that stands for the origin in keys. */
+  readonly index: number;
+  readonly origin: Origin;
+  readonly publicKey: Uint8Array;
+  readonly head: number;
+  /** Chain head after op `head`. */
+  readonly hash: Uint8Array;
+  readonly facts: number;
+  readonly stamp: Stamp;
+};
+
+export const parts = ['products', 'customers', 'tickets', 'movements', 'stock'] as const;
+export type Part = (typeof parts)[number];
+
+export type StorageState = {
+  readonly origins: Map<Origin, OriginState>;
+  readonly originsByIndex: Map<number, OriginState>;
+  readonly sums: Record<Part, DigestSum>;
+  /** Rows in each part; deleted records do not count. */
+  readonly counts: Record<Part, number>;
+  clock: HybridClock;
+  /** Last row of the order of arrival, and its time. */
+  seq: number;
+  changeAt: number;
+  /** Last row of the movements. */
+  movement: number;
+  epoch: number;
+  /** For each origin the highest purged tombstone: what a record made now must count as seen. */
+  purgeFloor: Heads;
+};
+
+export function loadState(statements: Statements, replicaId: string): StorageState {
+  const origins = new Map<Origin, OriginState>();
+  const originsByIndex = new Map<number, OriginState>();
+  let clock = clockZero;
+  let epoch = readMeta(statements, 'epoch', 1);
+  for (const row of statements.origins.all()) {
+    const state: OriginState = {
+      index: row.number,
+      origin: row.origin,
+      publicKey: new Uint8Array(row.public_key),
+      head: row.head,
+      hash: new Uint8Array(row.head_hash),
+      facts: row.facts,
+      stamp: row.stamp,
+    };
+    origins.set(state.origin, state);
+    originsByIndex.set(state.index, state);
+    clock = observe(clock, state.stamp);
+    if (replicaOf(state.origin) === replicaId) epoch = Math.max(epoch, epochOf(state.origin));
+  }
+  const stored = readMeta<Partial<StoredSums>>(statements, 'sums', {});
+  const last = statements.lastChange.get();
+  return {
+    origins,
+    originsByIndex,
+    sums: byPart((part) => (stored[part] ? sumFromHex(stored[part].sum) : digestZero())),
+    counts: byPart((part) => stored[part]?.count ?? 0),
+    clock,
+    seq: last?.seq ?? 0,
+    changeAt: last?.at ?? 0,
+    movement: statements.lastMovement.get()?.row ?? 0,
+    epoch,
+    purgeFloor: readMeta<Heads>(statements, 'purge_floor', {}),
+  };
+}
+
+export const copyState = (state: StorageState): StorageState => ({
+  ...state,
+  origins: new Map(state.origins),
+  originsByIndex: new Map(state.originsByIndex),
+  sums: byPart((part) => state.sums[part].slice()),
+  counts: { ...state.counts },
+});
+
+type StoredSums = Record<Part, { sum: string; count: number }>;
+
+export const storedSums = (state: StorageState): StoredSums =>
+  byPart((part) => ({ sum: sumToHex(state.sums[part]), count: state.counts[part] }));
+
+export function headsOf(state: StorageState): Heads {
+  const heads: Record<Origin, number> = {};
+  for (const origin of state.origins.values()) if (origin.head > 0) heads[origin.origin] = origin.head;
+  return heads;
+}
+
+export const stampWallMs = (stamp: Stamp): number => clockOf(stamp).ms;
+
+export function readMeta<Value>(statements: Statements, key: string, otherwise: Value): Value {
+  const row = statements.meta.get(key);
+  return row ? (JSON.parse(row.value) as Value) : otherwise;
+}
+
+export const writeMeta = (statements: Statements, key: string, value: unknown): void => {
+  statements.setMeta.run(key, JSON.stringify(value));
+};
+
+function byPart<Value>(valueFor: (part: Part) => Value): Record<Part, Value> {
+  return Object.fromEntries(parts.map((part) => [part, valueFor(part)])) as Record<Part, Value>;
+}

@@ -1,0 +1,192 @@
+// Every statement that runs often, prepared once for each opening of the database. Rows have the names of the columns.
+
+import type BetterSqlite3 from 'better-sqlite3';
+
+type Row = Record<string, unknown>;
+
+export type OriginRow = {
+  number: number;
+  origin: string;
+  public_key: Buffer;
+  head: number;
+  head_hash: Buffer;
+  facts: number;
+  stamp: string;
+};
+export type OpRow = { key: number; arrival: number; header: string | null; payload: string | Buffer };
+export type CommitRow = {
+  key: number;
+  first: number;
+  facts: number;
+  before: Buffer;
+  after: Buffer;
+  signature: Buffer;
+  live: number;
+};
+export type ChangeRow = { seq: number; op: number; at: number };
+export type RecordTableRow = {
+  row: number;
+  entity: string;
+  id: string;
+  ops: string;
+  seen: string;
+  version: string;
+  deleted: number;
+  archived: number;
+  conflicted: number;
+  sku: string | null;
+  search: string;
+};
+export type TicketTableRow = {
+  seq: number;
+  op: number;
+  id: string;
+  terminal: string | null;
+  number: string | null;
+  customer: string | null;
+  sold_at: number;
+  movement: number;
+  movements: number;
+  rival: number;
+};
+export type MovementTableRow = {
+  row: number;
+  id: string | null;
+  op: number;
+  line: number | null;
+  product: string;
+  kind: string;
+  quantity: number;
+};
+export type StockTableRow = { product: string; on_hand: number; movements: number; updated_at: number };
+
+export type ConflictTableRow = {
+  id: string;
+  entity: string;
+  record_id: string;
+  kind: string;
+  fields: string;
+  winner: string;
+  loser: string;
+  strategy: string;
+  detected_at: number;
+  resolved_at: number | null;
+  resolved_by: string | null;
+  notes: string | null;
+};
+
+export type Statements = ReturnType<typeof prepareStatements>;
+
+export function prepareStatements(database: BetterSqlite3.Database) {
+  const read = <Parameters extends unknown[], Result extends Row>(sql: string) =>
+    database.prepare<Parameters, Result>(sql);
+  const write = <Parameters extends unknown[]>(sql: string) => database.prepare<Parameters>(sql);
+  return {
+    begin: write<[]>('BEGIN IMMEDIATE'),
+    commit: write<[]>('COMMIT'),
+    rollback: write<[]>('ROLLBACK'),
+
+    meta: read<[string], { value: string }>('SELECT value FROM meta WHERE key = ?'),
+    setMeta: write<[string, string]>(
+      'INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
+    ),
+
+    origins: read<[], OriginRow>('SELECT * FROM origins ORDER BY number'),
+    addOrigin: write<[number, string, Uint8Array, number, Uint8Array, number, string]>(
+      'INSERT INTO origins (number, origin, public_key, head, head_hash, facts, stamp) VALUES (?, ?, ?, ?, ?, ?, ?)',
+    ),
+    advanceOrigin: write<[number, Uint8Array, number, string, number]>(
+      'UPDATE origins SET head = ?, head_hash = ?, facts = ?, stamp = ? WHERE number = ?',
+    ),
+
+    op: read<[number], OpRow>('SELECT * FROM ops WHERE key = ?'),
+    opsBetween: read<[number, number], OpRow>('SELECT * FROM ops WHERE key BETWEEN ? AND ? ORDER BY key'),
+    addOp: write<[number, number, string | null, string | Uint8Array]>(
+      'INSERT INTO ops (key, arrival, header, payload) VALUES (?, ?, ?, ?)',
+    ),
+    pruneOp: write<[Uint8Array, number]>('UPDATE ops SET header = NULL, payload = ? WHERE key = ?'),
+    deleteOps: write<[number, number]>('DELETE FROM ops WHERE key BETWEEN ? AND ?'),
+
+    commitFrom: read<[number, number], CommitRow>(
+      'SELECT * FROM commits WHERE key BETWEEN ? AND ? ORDER BY key LIMIT 1',
+    ),
+    commitAt: read<[number], CommitRow>('SELECT * FROM commits WHERE key = ?'),
+    commitsBetween: read<[number, number], CommitRow>('SELECT * FROM commits WHERE key BETWEEN ? AND ? ORDER BY key'),
+    addCommit: write<[number, number, number, Uint8Array, Uint8Array, Uint8Array, number]>(
+      'INSERT INTO commits (key, first, facts, before, after, signature, live) VALUES (?, ?, ?, ?, ?, ?, ?)',
+    ),
+    setCommitLive: write<[number, number]>('UPDATE commits SET live = ? WHERE key = ?'),
+    deleteCommit: write<[number]>('DELETE FROM commits WHERE key = ?'),
+    deleteCommitsBetween: write<[number, number]>('DELETE FROM commits WHERE key BETWEEN ? AND ?'),
+
+    lastChange: read<[], { seq: number; at: number }>('SELECT seq, at FROM changes ORDER BY seq DESC LIMIT 1'),
+    change: read<[number], ChangeRow>('SELECT * FROM changes WHERE seq = ?'),
+    changesAfter: read<[number, number], ChangeRow>('SELECT * FROM changes WHERE seq > ? ORDER BY seq LIMIT ?'),
+    addChange: write<[number, number, number]>('INSERT INTO changes (seq, op, at) VALUES (?, ?, ?)'),
+    deleteChange: write<[number]>('DELETE FROM changes WHERE seq = ?'),
+
+    recordById: read<[string, string], RecordTableRow>('SELECT * FROM records WHERE entity = ? AND id = ?'),
+    recordLives: read<[string, string], { deleted: number }>('SELECT deleted FROM records WHERE entity = ? AND id = ?'),
+    addRecord: write<[string, string, string, string, string, number, number, number, string | null, string]>(
+      'INSERT INTO records (entity, id, ops, seen, version, deleted, archived, conflicted, sku, search) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+    ),
+    changeRecord: write<[string, string, string, number, number, number, string | null, string, number]>(
+      'UPDATE records SET ops = ?, seen = ?, version = ?, deleted = ?, archived = ?, conflicted = ?, sku = ?, search = ? WHERE row = ?',
+    ),
+    deleteRecord: write<[number]>('DELETE FROM records WHERE row = ?'),
+    deletedRecords: read<[number, number], RecordTableRow>(
+      'SELECT * FROM records WHERE deleted = 1 AND row > ? ORDER BY row LIMIT ?',
+    ),
+    productBySku: read<[string], { id: string }>(
+      `SELECT id FROM records WHERE sku = ? AND entity = 'product' AND deleted = 0 ORDER BY id LIMIT 1`,
+    ),
+    productByGtin: read<[string], { id: string }>(
+      `SELECT id FROM barcodes JOIN records ON records.row = barcodes.record WHERE gtin = ? AND deleted = 0 ORDER BY id LIMIT 1`,
+    ),
+    addBarcode: write<[string, number]>('INSERT OR IGNORE INTO barcodes (gtin, record) VALUES (?, ?)'),
+    barcodesOf: read<[number], { gtin: string }>('SELECT gtin FROM barcodes WHERE record = ? ORDER BY gtin'),
+    deleteBarcodes: write<[number]>('DELETE FROM barcodes WHERE record = ?'),
+
+    ticketById: read<[string], TicketTableRow>('SELECT * FROM tickets WHERE id = ?'),
+    addTicket: write<
+      [number, number, string, string | null, string | null, string | null, number, number, number, number]
+    >(
+      'INSERT INTO tickets (seq, op, id, terminal, number, customer, sold_at, movement, movements, rival) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+    ),
+    setTicketRival: write<[number, number]>('UPDATE tickets SET rival = ? WHERE seq = ?'),
+    deleteTicket: write<[number]>('DELETE FROM tickets WHERE seq = ?'),
+    ticketsOfNumber: read<[string, string], { count: number }>(
+      'SELECT count(*) AS count FROM tickets WHERE terminal = ? AND number = ?',
+    ),
+
+    lastMovement: read<[], { row: number }>('SELECT row FROM movements ORDER BY row DESC LIMIT 1'),
+    movementById: read<[string], MovementTableRow>('SELECT * FROM movements WHERE id = ?'),
+    movementsBetween: read<[number, number], MovementTableRow>(
+      'SELECT * FROM movements WHERE row BETWEEN ? AND ? ORDER BY row',
+    ),
+    addMovement: write<[number, string | null, number, number | null, string, string, number]>(
+      'INSERT INTO movements (row, id, op, line, product, kind, quantity) VALUES (?, ?, ?, ?, ?, ?, ?)',
+    ),
+    deleteMovement: write<[number]>('DELETE FROM movements WHERE row = ?'),
+
+    stock: read<[string], StockTableRow>('SELECT * FROM stock WHERE product = ?'),
+    setStock: write<[string, number, number, number]>(
+      'INSERT INTO stock (product, on_hand, movements, updated_at) VALUES (?, ?, ?, ?) ON CONFLICT (product) DO UPDATE SET on_hand = excluded.on_hand, movements = excluded.movements, updated_at = excluded.updated_at',
+    ),
+    conflictsOfRecord: read<[string, string], ConflictTableRow>(
+      'SELECT * FROM conflicts WHERE entity = ? AND record_id = ?',
+    ),
+    putConflict: write<[string, string, string, string, string, string, string, string, number]>(
+      'INSERT INTO conflicts (id, entity, record_id, kind, fields, winner, loser, strategy, detected_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET fields = excluded.fields, winner = excluded.winner',
+    ),
+    setRivalWinner: write<[string, string, string]>(
+      `UPDATE conflicts SET winner = ? WHERE entity = ? AND record_id = ? AND kind = 'rival'`,
+    ),
+    resolveConflict: write<[number, string, string | null, string]>(
+      'UPDATE conflicts SET resolved_at = ?, resolved_by = ?, notes = ? WHERE id = ?',
+    ),
+    deleteConflict: write<[string]>('DELETE FROM conflicts WHERE id = ?'),
+
+    deleteStock: write<[string]>('DELETE FROM stock WHERE product = ?'),
+  };
+}

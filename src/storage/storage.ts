@@ -1,0 +1,266 @@
+// Storage: the one writer, the reads, and what happens when the disk fails. After a failed COMMIT the outcome is unknown,
+// not "no": the database is reopened and read back. If the ops are there, the chain goes on from them; if not, their
+// numbers are never used again, because a new epoch begins. Until that is settled nothing is written.
+
+import type { Books } from '../core/books.ts';
+import { tick } from '../core/clock.ts';
+import { type Origin, originOf } from '../core/heads.ts';
+import { walBytesAlarm, walBytesSoft } from '../core/limits.ts';
+import { isSameBytes } from '../core/op.ts';
+import type { Ports, TimerHandle } from '../ports.ts';
+import { finish } from './append.ts';
+import { createBooks } from './books.ts';
+import { createRecentCommits, readCommits } from './journal.ts';
+import { closeQuietly, describe, type Handle, isOpen, type OpenConfig, type OpenFailure, openStorage } from './open.ts';
+import { copyState, type StorageState, writeMeta } from './state.ts';
+import { createUnit, type EncodedCommit, type Unit } from './unit.ts';
+
+export type WriteFailure = {
+  readonly ok: false;
+  /** work_failed: `work` itself threw, and might pass without a neighbour; anything else is the disk's. */
+  readonly code: 'work_failed' | 'outcome_unknown' | 'storage_unavailable' | 'disk_full' | 'storage_failed';
+  readonly detail: string;
+  readonly error?: unknown;
+};
+export type Written = { readonly ok: true; readonly unit: Unit } | WriteFailure;
+
+export type Storage = {
+  readonly books: Books;
+  /** Runs `work` in one transaction and makes it durable. All or nothing. */
+  write(work: (unit: Unit) => void): Written;
+  /** Heads, clock and sums as of the last commit. */
+  state(): StorageState;
+  /** Throws when the database is not open (see `trouble`). */
+  handle(): Handle;
+  readCommits(origin: Origin, after: number, bytesMax: number): EncodedCommit[];
+  /** Bookkeeping that is not of the books: one statement or a few, in a transaction of their own. False when the disk refused. */
+  note(work: (handle: Handle) => void): boolean;
+  /** Why nothing can be written now. */
+  trouble(): OpenFailure | undefined;
+  /** Size of the write-ahead log, bytes, as of the last checkpoint; an alarm when it no longer shrinks. */
+  walAlarm(): string | undefined;
+  setMeshOffset(offsetMs: number): void;
+  close(): void;
+};
+
+export type StorageEvents = {
+  /** After each commit of ops, and after a reopening that found more than was known. */
+  committed(unit: Unit | null): void;
+};
+
+const reopenMs = 1_000;
+
+export function createStorage(ports: Ports, config: OpenConfig, events: StorageEvents): Storage | OpenFailure {
+  const { clock, crypto, signer, log, timers } = ports;
+  const opened = openStorage(ports.openDatabase, config);
+  if (!isOpen(opened)) return opened;
+  let handle: Handle | null = opened;
+  let lastState = opened.state;
+  let unit: Unit | null = null;
+  let failed: OpenFailure | undefined;
+  /** The unit whose COMMIT failed and whose fate is not known. */
+  let doubt: Unit | null = null;
+  let retry: TimerHandle | null = null;
+  let walBytes = 0;
+  let walAlarm: string | undefined;
+  let meshOffsetMs = 0;
+  let closed = false;
+  const recent = createRecentCommits();
+
+  const openHandle = (): Handle => {
+    if (handle) return handle;
+    throw new StorageClosed(failed?.detail ?? 'The database is closed.');
+  };
+  const state = () => handle?.state ?? lastState;
+  const books = createBooks({
+    handle: openHandle,
+    state: () => unit?.state ?? state(),
+    pendingStock: (product) => unit?.stock.get(product),
+    crypto,
+  });
+
+  function write(work: (unit: Unit) => void): Written {
+    if (!handle) return unavailable();
+    const { statements } = handle;
+    const clockMs = clock.now();
+    const context = { statements, crypto, signer, shop: config.shop, replicaId: config.replicaId };
+    const current = createUnit(context, copyState(handle.state), clockMs, clockMs + meshOffsetMs);
+    try {
+      statements.begin.run();
+      unit = current;
+      work(current);
+      finish(current);
+    } catch (error) {
+      unit = null;
+      return rollBack(error);
+    }
+    unit = null;
+    try {
+      statements.commit.run();
+    } catch (error) {
+      log.error('a commit failed: its outcome is unknown, the database is reopened', { error: String(error) });
+      return doubted(current, error);
+    }
+    publish(current);
+    return { ok: true, unit: current };
+  }
+
+  function publish(written: Unit): void {
+    if (!handle) return;
+    handle.state = written.state;
+    lastState = written.state;
+    for (const commit of written.encoded) {
+      recent.add(commit);
+      walBytes += commit.bytes.length * 4;
+    }
+    if (walBytes > walBytesSoft) {
+      walBytes = 0;
+      timers.soon(checkpoint);
+    }
+    if (written.opCount > 0 || written.touchedOrigins.size > 0) events.committed(written);
+  }
+
+  function rollBack(error: unknown): WriteFailure {
+    const code = sqliteCode(error);
+    try {
+      if (handle?.database.inTransaction) handle.statements.rollback.run();
+    } catch (rollbackError) {
+      log.error('a rollback failed: the database is reopened', { error: String(rollbackError) });
+      reopen();
+    }
+    if (!code) return { ok: false, code: 'work_failed', detail: String(error), error };
+    const failure = describe(error, config.path);
+    if (code.startsWith('SQLITE_IOERR') || code === 'SQLITE_CORRUPT') reopen();
+    return {
+      ok: false,
+      code: failure.code === 'disk_full' ? 'disk_full' : 'storage_failed',
+      detail: failure.detail,
+      error,
+    };
+  }
+
+  function doubted(inDoubt: Unit, error: unknown): WriteFailure {
+    doubt = inDoubt;
+    reopen();
+    return {
+      ok: false,
+      code: 'outcome_unknown',
+      detail:
+        'The disk failed while this was being written. It may or may not be kept: send it again with the same id.',
+      error,
+    };
+  }
+
+  /** Reads everything back from disk; settles what was in doubt; tries again by itself while it cannot. */
+  function reopen(): void {
+    retry?.cancel();
+    retry = null;
+    closeQuietly(handle?.database);
+    handle = null;
+    if (closed) return;
+    const again = openStorage(ports.openDatabase, config);
+    const trouble = isOpen(again) ? settle(again) : again;
+    if (!trouble && isOpen(again)) {
+      handle = again;
+      lastState = again.state;
+      failed = undefined;
+      recent.clear();
+      events.committed(null);
+      return;
+    }
+    if (isOpen(again)) closeQuietly(again.database);
+    failed = trouble;
+    log.error('the database cannot be used', { detail: failed?.detail });
+    retry = timers.after(reopenMs, reopen);
+  }
+
+  function settle(again: Handle): OpenFailure | undefined {
+    if (!doubt) return undefined;
+    try {
+      const own = originOf(config.replicaId, doubt.state.epoch);
+      const wanted = doubt.state.origins.get(own);
+      const found = again.state.origins.get(own);
+      const isThere = !wanted || (found !== undefined && isSameBytes(found.hash, wanted.hash));
+      if (isThere) again.database.pragma('wal_checkpoint(FULL)');
+      else startEpoch(again, doubt.state.epoch + 1);
+      again.state.clock = tick(doubt.state.clock, clock.now()).clock;
+      doubt = null;
+      return undefined;
+    } catch (error) {
+      return describe(error, config.path);
+    }
+  }
+
+  function checkpoint(): void {
+    if (!handle) return;
+    try {
+      const [result] = handle.database.pragma('wal_checkpoint(PASSIVE)') as { log: number; checkpointed: number }[];
+      const left = (result?.log ?? 0) - (result?.checkpointed ?? 0);
+      walAlarm = left * 16384 > walBytesAlarm ? 'The write-ahead log no longer shrinks: check the disk.' : undefined;
+    } catch (error) {
+      walAlarm = 'The write-ahead log could not be checkpointed: check the disk.';
+      log.error('a checkpoint failed', { error: String(error) });
+    }
+  }
+
+  function note(work: (open: Handle) => void): boolean {
+    if (!handle) return false;
+    try {
+      handle.statements.begin.run();
+      work(handle);
+      handle.statements.commit.run();
+      return true;
+    } catch (error) {
+      log.warn('bookkeeping could not be written', { error: String(error) });
+      rollBack(error);
+      return false;
+    }
+  }
+
+  const unavailable = (): WriteFailure => ({
+    ok: false,
+    code: 'storage_unavailable',
+    detail: failed?.detail ?? 'The database is closed.',
+  });
+
+  return {
+    books,
+    write,
+    state,
+    handle: openHandle,
+    readCommits(origin, after, bytesMax) {
+      const known = state().origins.get(origin);
+      return known && handle ? readCommits(handle, recent, known, after, bytesMax) : [];
+    },
+    note,
+    trouble: () => (handle ? undefined : failed),
+    walAlarm: () => walAlarm,
+    setMeshOffset(offsetMs) {
+      meshOffsetMs = offsetMs;
+    },
+    close() {
+      closed = true;
+      retry?.cancel();
+      try {
+        handle?.database.pragma('wal_checkpoint(TRUNCATE)');
+      } catch (error) {
+        log.warn('the last checkpoint failed; the write-ahead log is kept', { error: String(error) });
+      }
+      closeQuietly(handle?.database);
+      handle = null;
+    },
+  };
+}
+
+/** From here on our ops are of a new origin. Durable before it counts. */
+export function startEpoch(handle: Handle, epoch: number): void {
+  writeMeta(handle.statements, 'epoch', epoch);
+  handle.state.epoch = epoch;
+}
+
+export class StorageClosed extends Error {}
+
+const sqliteCode = (error: unknown): string | undefined => {
+  const code = (error as { code?: unknown }).code;
+  return typeof code === 'string' && code.startsWith('SQLITE_') ? code : undefined;
+};

@@ -1,0 +1,121 @@
+// One unit of writing: what one transaction has done to the books so far. Nothing here is visible outside before the
+// transaction is on disk.
+
+import type { Stamp } from '../core/clock.ts';
+import { addTerm, subtractTerm } from '../core/digest.ts';
+import type { Origin } from '../core/heads.ts';
+import { opNumberMax, originsMax } from '../core/limits.ts';
+import { genesisHead, type Op } from '../core/op.ts';
+import type { Crypto, Signer } from '../ports.ts';
+import type { OriginState, Part, StorageState } from './state.ts';
+import type { Statements } from './statements.ts';
+
+/** Index and number as one exact integer. */
+export const keyOf = (index: number, number: number): number => index * 2 ** 40 + number;
+export const indexOfKey = (key: number): number => Math.floor(key / 2 ** 40);
+export const numberOfKey = (key: number): number => key % 2 ** 40;
+export const lastKeyOf = (index: number): number => keyOf(index, opNumberMax);
+
+export type UnitContext = {
+  readonly statements: Statements;
+  readonly crypto: Crypto;
+  readonly signer: Signer;
+  readonly shop: string;
+  readonly replicaId: string;
+};
+
+/** A commit in hand, as it goes out on the wire. */
+export type EncodedCommit = {
+  readonly origin: Origin;
+  readonly publicKey: Uint8Array;
+  readonly first: number;
+  readonly last: number;
+  readonly bytes: Uint8Array;
+};
+
+export type PendingStock = {
+  onHand: number;
+  movements: number;
+  updatedAt: number;
+  readonly before: number | undefined;
+};
+
+export type Unit = UnitContext & {
+  readonly state: StorageState;
+  readonly clockMs: number;
+  readonly meshMs: number;
+  /** Stock levels touched in this unit; reads look here first. */
+  readonly stock: Map<string, PendingStock>;
+  /** Keys of record ops that no frontier holds any more. */
+  readonly superseded: Set<number>;
+  readonly touchedOrigins: Set<Origin>;
+  readonly encoded: EncodedCommit[];
+  /** Conflicts first seen in this unit; ops that could be stored but not understood. */
+  conflictCount: number;
+  unreadableCount: number;
+  opCount: number;
+  local: { origin: OriginState; ops: Op[]; bytes: number; head: Uint8Array; facts: number; stamp: Stamp } | null;
+};
+
+export function createUnit(context: UnitContext, state: StorageState, clockMs: number, meshMs: number): Unit {
+  return {
+    ...context,
+    state,
+    clockMs,
+    meshMs,
+    stock: new Map(),
+    superseded: new Set(),
+    touchedOrigins: new Set(),
+    encoded: [],
+    conflictCount: 0,
+    unreadableCount: 0,
+    opCount: 0,
+    local: null,
+  };
+}
+
+/** The state of an origin, made on first sight. */
+export function originState(unit: Unit, origin: Origin, publicKey: Uint8Array): OriginState {
+  const known = unit.state.origins.get(origin);
+  if (known) return known;
+  if (unit.state.origins.size >= originsMax) throw new Error('too many origins for one replica');
+  const index = 1 + Math.max(0, ...unit.state.originsByIndex.keys());
+  const hash = genesisHead(unit.crypto.sha256, unit.shop, origin);
+  const state: OriginState = { index, origin, publicKey, head: 0, hash, facts: 0, stamp: '0'.repeat(16) };
+  unit.statements.addOrigin.run(index, origin, publicKey, 0, hash, 0, state.stamp);
+  setOrigin(unit, state);
+  return state;
+}
+
+export function setOrigin(unit: Unit, state: OriginState): void {
+  unit.state.origins.set(state.origin, state);
+  unit.state.originsByIndex.set(state.index, state);
+  unit.touchedOrigins.add(state.origin);
+}
+
+/** The next row in the order of arrival. Its time never goes back, so that "since a time" skips nothing. */
+export function addChange(unit: Unit, key: number): number {
+  unit.state.changeAt = Math.max(unit.state.changeAt, unit.clockMs);
+  unit.state.seq += 1;
+  unit.statements.addChange.run(unit.state.seq, key, unit.state.changeAt);
+  unit.opCount += 1;
+  return unit.state.seq;
+}
+
+/** A row enters (+1) or leaves (-1) a part of the books. `hash` is its 32-byte digest. */
+export function countTerm(unit: Unit, part: Part, hash: Uint8Array, sign: 1 | -1): void {
+  if (sign === 1) addTerm(unit.state.sums[part], hash);
+  else subtractTerm(unit.state.sums[part], hash);
+  unit.state.counts[part] += sign;
+}
+
+export function pendingStock(unit: Unit, product: string): PendingStock {
+  const known = unit.stock.get(product);
+  if (known) return known;
+  const row = unit.statements.stock.get(product);
+  const pending: PendingStock = row
+    ? { onHand: row.on_hand, movements: row.movements, updatedAt: row.updated_at, before: row.on_hand }
+    : { onHand: 0, movements: 0, updatedAt: 0, before: undefined };
+  unit.stock.set(product, pending);
+  return pending;
+}

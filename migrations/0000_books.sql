@@ -90,7 +90,8 @@ CREATE TABLE `movements` (
 --> statement-breakpoint
 CREATE UNIQUE INDEX `movements_by_id` ON `movements` (`id`) WHERE `id` IS NOT NULL;
 --> statement-breakpoint
-CREATE INDEX `movements_by_product` ON `movements` (`product`);
+-- Movements of a product, filled in behind the sales (see storage/movement-index.ts).
+CREATE TABLE `product_movements` (`product` TEXT NOT NULL, `movement` INTEGER NOT NULL, PRIMARY KEY (`product`, `movement`)) WITHOUT ROWID;
 --> statement-breakpoint
 CREATE TABLE `stock` (
   `product` TEXT PRIMARY KEY NOT NULL,

@@ -7,6 +7,7 @@ import { commitBytesMax, commitOpsMax } from '../core/limits.ts';
 import { type Draft, hashesOf, nextHead, type OpHeader, type Seal, sealMessage } from '../core/op.ts';
 import { encodeCommit } from '../protocol/commit-codec.ts';
 import { foldOp } from './fold.ts';
+import { indexMovements } from './movement-index.ts';
 import { pruneOps } from './prune.ts';
 import { type OriginState, storedSums, writeMeta } from './state.ts';
 import { addChange, countTerm, keyOf, originState, setOrigin, type Unit } from './unit.ts';
@@ -46,6 +47,7 @@ export function appendLocal(unit: Unit, draft: Draft): void {
 export function finish(unit: Unit): void {
   sealLocal(unit);
   settleStock(unit);
+  indexMovements(unit);
   pruneOps(unit);
   for (const origin of unit.touchedOrigins) {
     const state = unit.state.origins.get(origin);

@@ -25,6 +25,7 @@ import { mergeRecord } from '../core/merge.ts';
 import { hex, type OpHeader } from '../core/op.ts';
 import type { Crypto } from '../ports.ts';
 import { liveOps } from './fold-records.ts';
+import { movementsOfProduct } from './movement-index.ts';
 import type { Handle } from './open.ts';
 import { headsOf, type Part, type StorageState } from './state.ts';
 import type { MovementTableRow, RecordTableRow, StockTableRow, TicketTableRow } from './statements.ts';
@@ -213,29 +214,27 @@ export function movementRow(source: BooksSource, row: MovementTableRow): Movemen
 }
 
 function movementPage(source: BooksSource, filter: MovementFilter): Page<MovementRow> {
-  const wheres = ['row > ?'];
-  const values: (string | number)[] = [Number(filter.after ?? 0)];
-  if (filter.productId !== undefined) {
-    wheres.push('product = ?');
-    values.push(filter.productId);
-  }
-  if (filter.ticketId !== undefined) {
-    const ticket = source.handle().statements.ticketById.get(filter.ticketId);
-    if (!ticket) return { rows: [], next: null };
-    wheres.push('row BETWEEN ? AND ?');
-    values.push(ticket.movement, ticket.movement + ticket.movements - 1);
-  }
-  const rows = all<MovementTableRow>(
-    source,
-    `SELECT * FROM movements WHERE ${wheres.join(' AND ')} ORDER BY row LIMIT ?`,
-    [...values, filter.limit + 1],
-  );
+  const rows = movementRows(source, filter, Number(filter.after ?? 0), filter.limit + 1);
   return page(
     rows,
     filter.limit,
     (row) => String(row.row),
     (row) => movementRow(source, row),
   );
+}
+
+function movementRows(source: BooksSource, filter: MovementFilter, after: number, limit: number): MovementTableRow[] {
+  const { statements } = source.handle();
+  if (filter.ticketId !== undefined) {
+    const ticket = statements.ticketById.get(filter.ticketId);
+    if (!ticket || ticket.movements === 0) return [];
+    const last = ticket.movement + ticket.movements - 1;
+    const rows = statements.movementsBetween.all(Math.max(ticket.movement, after + 1), last);
+    return rows.filter((row) => filter.productId === undefined || row.product === filter.productId).slice(0, limit);
+  }
+  if (filter.productId !== undefined)
+    return movementsOfProduct(statements, source.state(), filter.productId, after, limit);
+  return all<MovementTableRow>(source, 'SELECT * FROM movements WHERE row > ? ORDER BY row LIMIT ?', [after, limit]);
 }
 
 /** The op of a fact, parsed. The journal is ours and verified, so a missing op is a broken database. */

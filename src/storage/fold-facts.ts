@@ -120,6 +120,7 @@ function removeTicket(unit: Unit, ticket: TicketTableRow, payloadHash: Uint8Arra
 
 function removeMovement(unit: Unit, row: MovementTableRow, id: string, header: OpHeader | undefined): void {
   unit.statements.deleteMovement.run(row.row);
+  unit.statements.unindexMovement.run(row.product, row.row);
   countMovement(unit, id, { productId: row.product, kind: row.kind, quantity: row.quantity }, -1);
   moveStock(unit, row.product, -row.quantity, header, -1);
 }

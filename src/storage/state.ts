@@ -33,6 +33,8 @@ export type StorageState = {
   changeAt: number;
   /** Last row of the movements. */
   movement: number;
+  /** Last movement that its product's index holds. */
+  movementIndexed: number;
   epoch: number;
   /** For each origin the highest purged tombstone: what a record made now must count as seen. */
   purgeFloor: Heads;
@@ -69,6 +71,7 @@ export function loadState(statements: Statements, replicaId: string): StorageSta
     seq: last?.seq ?? 0,
     changeAt: last?.at ?? 0,
     movement: statements.lastMovement.get()?.row ?? 0,
+    movementIndexed: readMeta(statements, 'movement_indexed', 0),
     epoch,
     purgeFloor: readMeta<Heads>(statements, 'purge_floor', {}),
   };

@@ -167,6 +167,16 @@ export function prepareStatements(database: BetterSqlite3.Database) {
     addMovement: write<[number, string | null, number, number | null, string, string, number]>(
       'INSERT INTO movements (row, id, op, line, product, kind, quantity) VALUES (?, ?, ?, ?, ?, ?, ?)',
     ),
+    indexMovements: write<[number, number]>(
+      'INSERT INTO product_movements (product, movement) SELECT product, row FROM movements WHERE row > ? AND row <= ? ORDER BY product, row',
+    ),
+    unindexMovement: write<[string, number]>('DELETE FROM product_movements WHERE product = ? AND movement = ?'),
+    movementsOfProduct: read<[string, number, number], MovementTableRow>(
+      'SELECT movements.* FROM product_movements JOIN movements ON movements.row = product_movements.movement WHERE product_movements.product = ? AND product_movements.movement > ? ORDER BY product_movements.movement LIMIT ?',
+    ),
+    movementsOfProductSince: read<[number, string, number], MovementTableRow>(
+      'SELECT * FROM movements WHERE row > ? AND product = ? ORDER BY row LIMIT ?',
+    ),
     deleteMovement: write<[number]>('DELETE FROM movements WHERE row = ?'),
 
     stock: read<[string], StockTableRow>('SELECT * FROM stock WHERE product = ?'),

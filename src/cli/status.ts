@@ -1,0 +1,54 @@
+// The command `status`: how the running appliance is, for a person at the console.
+
+import type { GossipInfo, MeshStatus, PeerStatus } from '../mesh/mesh.ts';
+import { columns } from './command-line.ts';
+import { askRunning } from './console.ts';
+
+export type StatusAnswer = { ok: true; text: string } | { ok: false; detail: string };
+
+export async function readStatus(folder: string): Promise<StatusAnswer> {
+  const mesh = await askRunning(folder, 'GET', '/api/v1/p2p/status');
+  if (!mesh.ok) return { ok: false, detail: `${mesh.detail}; start one with "tillmesh start --data ${folder}"` };
+  const info = await askRunning(folder, 'GET', '/api/v1/gossip/info');
+  const ready = await askRunning(folder, 'GET', '/readyz');
+  if (!info.ok || !ready.ok || mesh.status !== 200 || info.status !== 200) {
+    return {
+      ok: false,
+      detail: `the appliance on ${folder} runs but does not tell its status (${mesh.status}); see its log`,
+    };
+  }
+  const readiness = ready.status === 200 ? 'yes' : ((ready.answer as { detail?: string }).detail ?? 'no');
+  return { ok: true, text: statusText(mesh.answer as Shown<MeshStatus>, info.answer as GossipInfo, readiness) };
+}
+
+/** As the API shows them: times are RFC 3339. */
+type Shown<Status> = {
+  [Name in keyof Status]: Status[Name] extends number | null ? Status[Name] | string : Status[Name];
+};
+
+function statusText(mesh: Shown<MeshStatus>, info: GossipInfo, readiness: string): string {
+  const { counts } = info;
+  const books = `${counts.products} products, ${counts.customers} customers, ${counts.tickets} tickets, ${counts.movements} movements`;
+  const equal =
+    mesh.verifiedEqualAt === null
+      ? 'not yet compared with every peer'
+      : `equal with every peer at ${mesh.verifiedEqualAt}`;
+  const links = mesh.enabled ? `${mesh.connected} of ${mesh.peers.length} peers connected; ${equal}` : 'turned off';
+  return columns([
+    ['appliance', `${mesh.name} (${mesh.replicaId}), Tillmesh ${info.version}`],
+    ['shop', mesh.shop],
+    ['takes sales', readiness],
+    ['books', books],
+    ['ports', `HTTP ${mesh.port}, mesh ${mesh.meshPort}`],
+    ['mesh', links],
+    ...mesh.peers.map((peer) => ['peer', peerText(peer)]),
+    ...mesh.alarms.map(({ code, detail }) => ['alarm', `${code}: ${detail}`]),
+  ]).join('\n');
+}
+
+function peerText(peer: PeerStatus): string {
+  const who = [peer.name, peer.address].filter((part) => part !== null).join(' at ') || 'unknown';
+  const waiting = `${peer.pending} to send, ${peer.behind} to come`;
+  const failed = peer.lastError && peer.state !== 'connected' ? `; ${peer.lastError}` : '';
+  return `${who}: ${peer.state}, ${peer.trust}; ${waiting}${failed}`;
+}

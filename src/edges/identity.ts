@@ -1,0 +1,264 @@
+// identity.json in the data folder: the appliance's one key and what is made once with it. It lies beside the database
+// and not in it, so that a lost or emptied database is never mistaken for a new appliance. Written whole or not at all;
+// a file that cannot be read is never written over: the key in it may be the only copy.
+
+import crypto, { type KeyObject } from 'node:crypto';
+import {
+  chmodSync,
+  closeSync,
+  fchmodSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { base32, publicKeyBytes, replicaIdChars, replicaIdOf } from '../core/identity.ts';
+import { isJsonObject, type JsonObject } from '../core/json.ts';
+import { hex, type Sha256 } from '../core/op.ts';
+import type { Random, Signer } from '../ports.ts';
+
+export type Identity = {
+  readonly replicaId: string;
+  readonly signer: Signer;
+  /** PKCS#8, for TLS. */
+  readonly privateKeyPem: string;
+  /** The shop that this appliance is the first of, while it is of no other. */
+  readonly ownShop: string;
+  /** SHA-256 (hex) of the admin token that was made here; null before one was. */
+  readonly adminTokenHash: string | null;
+  /** Self-made, of this key; null before one was. */
+  readonly certificatePem: string | null;
+};
+
+export type IdentityFailure = {
+  readonly ok: false;
+  readonly code:
+    | 'identity_missing'
+    | 'identity_not_permitted'
+    | 'identity_unreadable'
+    | 'identity_malformed'
+    | 'identity_newer'
+    | 'identity_not_written';
+  /** A sentence that names the file and the remedy. */
+  readonly detail: string;
+};
+
+export type OpenedIdentity = { readonly ok: true; readonly identity: Identity; readonly isNew: boolean };
+
+/** What the file holds. Members that we do not know are kept. */
+type IdentityFile = JsonObject & {
+  version: number;
+  privateKey: string;
+  ownShop: string;
+  adminTokenHash: string | null;
+  certificate: string | null;
+};
+
+/** Raised when an older Tillmesh must not touch the file; a new member alone is no reason. */
+const fileVersion = 1;
+
+type Sources = { random: Random; sha256: Sha256 };
+
+/**
+ * Reads the identity, or makes one where there is none. `mayCreate` is false where the folder holds books already: a
+ * new key would make a stranger of the appliance that wrote them.
+ */
+export function openIdentity(
+  folder: string,
+  sources: Sources,
+  { mayCreate }: { mayCreate: boolean },
+): OpenedIdentity | IdentityFailure {
+  const read = readIdentity(folder);
+  if (read.ok) return { ok: true, identity: identityOf(read.file, read.privateKey, sources.sha256), isNew: false };
+  if (read.code !== 'identity_missing' || !mayCreate) return read;
+  const { privateKey } = crypto.generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const file: IdentityFile = {
+    version: fileVersion,
+    privateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    ownShop: base32(sources.random.bytes(17)).slice(0, replicaIdChars),
+    adminTokenHash: null,
+    certificate: null,
+  };
+  const failure = writeIdentity(folder, file);
+  return failure ?? { ok: true, identity: identityOf(file, privateKey, sources.sha256), isNew: true };
+}
+
+/** Makes an admin token and keeps its hash; the one before is no longer good. The token is to be shown, once. */
+export function makeAdminToken(
+  folder: string,
+  sources: Sources,
+): { ok: true; token: string; adminTokenHash: string } | IdentityFailure {
+  const token = base32(sources.random.bytes(20));
+  const adminTokenHash = hex(sources.sha256(token));
+  return changeFile(folder, { adminTokenHash }) ?? { ok: true, token, adminTokenHash };
+}
+
+export function keepCertificate(folder: string, certificatePem: string): IdentityFailure | undefined {
+  return changeFile(folder, { certificate: certificatePem });
+}
+
+/** Reads again before it writes: another command may have changed the file since. */
+function changeFile(
+  folder: string,
+  change: Partial<Pick<IdentityFile, 'adminTokenHash' | 'certificate'>>,
+): IdentityFailure | undefined {
+  const read = readIdentity(folder);
+  return read.ok ? writeIdentity(folder, { ...read.file, ...change }) : read;
+}
+
+function identityOf(file: IdentityFile, privateKey: KeyObject, sha256: Sha256): Identity {
+  const spki = crypto.createPublicKey(privateKey).export({ type: 'spki', format: 'der' });
+  const publicKey = new Uint8Array(spki.subarray(-publicKeyBytes));
+  const key = { key: privateKey, dsaEncoding: 'ieee-p1363' } as const;
+  return {
+    replicaId: replicaIdOf(sha256, publicKey),
+    signer: { publicKey, sign: (message) => crypto.sign('sha256', message, key) },
+    privateKeyPem: file.privateKey,
+    ownShop: file.ownShop,
+    adminTokenHash: file.adminTokenHash,
+    certificatePem: isCertificateOf(file.certificate, privateKey) ? file.certificate : null,
+  };
+}
+
+function isCertificateOf(pem: string | null, privateKey: KeyObject): boolean {
+  try {
+    return pem !== null && new crypto.X509Certificate(pem).checkPrivateKey(privateKey);
+  } catch {
+    return false;
+  }
+}
+
+// Reading
+
+type ReadIdentity = { readonly ok: true; readonly file: IdentityFile; readonly privateKey: KeyObject };
+
+const pathIn = (folder: string): string => join(folder, 'identity.json');
+
+function readIdentity(folder: string): ReadIdentity | IdentityFailure {
+  const path = pathIn(folder);
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+    keepPrivate(path);
+  } catch (error) {
+    return readFailure(path, errorCode(error));
+  }
+  const file = parseJson(text);
+  if (!isJsonObject(file)) return malformed(path, 'is no JSON object');
+  if (typeof file.version === 'number' && file.version > fileVersion) {
+    return failure('identity_newer', `${path} was written by a newer Tillmesh: start that one, or a newer.`);
+  }
+  const wrong = wrongMember(file);
+  if (wrong) return malformed(path, `has no good "${wrong}"`);
+  const privateKey = parsePrivateKey(String(file.privateKey));
+  if (!privateKey) return malformed(path, 'holds no private key of the kind P-256');
+  const { adminTokenHash = null, certificate = null } = file;
+  return { ok: true, file: { ...file, adminTokenHash, certificate } as IdentityFile, privateKey };
+}
+
+/** A copy made by hand is often readable by all. Some file systems keep no rights; there is nothing to be done then. */
+function keepPrivate(path: string): void {
+  if ((statSync(path).mode & 0o077) === 0) return;
+  try {
+    chmodSync(path, 0o600);
+  } catch {}
+}
+
+function wrongMember(file: JsonObject): string | undefined {
+  const isTextOrAbsent = (value: unknown): boolean =>
+    value === undefined || value === null || typeof value === 'string';
+  if (file.version !== fileVersion) return 'version';
+  if (typeof file.privateKey !== 'string') return 'privateKey';
+  if (typeof file.ownShop !== 'string' || !/^[a-z2-7]{26}$/.test(file.ownShop)) return 'ownShop';
+  if (!isTextOrAbsent(file.adminTokenHash)) return 'adminTokenHash';
+  return isTextOrAbsent(file.certificate) ? undefined : 'certificate';
+}
+
+function parsePrivateKey(pem: string): KeyObject | undefined {
+  try {
+    const key = crypto.createPrivateKey(pem);
+    return key.asymmetricKeyDetails?.namedCurve === 'prime256v1' ? key : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+// Writing
+
+function writeIdentity(folder: string, file: IdentityFile): IdentityFailure | undefined {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    writeWhole(folder, pathIn(folder), `${JSON.stringify(file, null, 2)}\n`);
+    return undefined;
+  } catch (error) {
+    return writeFailure(folder, errorCode(error));
+  }
+}
+
+/** After a power cut the file is the old one or the new one, on disk when this returns. */
+function writeWhole(folder: string, path: string, text: string): void {
+  const partial = `${path}.partial`;
+  rmSync(partial, { force: true });
+  withOpenFile(partial, 'wx', (descriptor) => {
+    fchmodSync(descriptor, 0o600);
+    writeFileSync(descriptor, text);
+    fsyncSync(descriptor);
+  });
+  renameSync(partial, path);
+  withOpenFile(folder, 'r', fsyncSync);
+}
+
+function withOpenFile(path: string, flags: string, use: (descriptor: number) => void): void {
+  const descriptor = openSync(path, flags, 0o600);
+  try {
+    use(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+// Failures
+
+const failure = (code: IdentityFailure['code'], detail: string): IdentityFailure => ({ ok: false, code, detail });
+
+const malformed = (path: string, what: string): IdentityFailure =>
+  failure(
+    'identity_malformed',
+    `${path} ${what}: put back a copy of it, or move the whole data folder away to start as a new appliance.`,
+  );
+
+function readFailure(path: string, code: string): IdentityFailure {
+  if (code === 'ENOENT') {
+    const remedy = 'put back a copy of it, or move the whole data folder away to start as a new appliance';
+    return failure('identity_missing', `${path} is missing: ${remedy}.`);
+  }
+  if (code === 'EACCES' || code === 'EPERM') {
+    return failure('identity_not_permitted', `${path} may not be read by this user: start as the user who owns it.`);
+  }
+  return failure('identity_unreadable', `${path} cannot be read (${code}): check the data folder and its disk.`);
+}
+
+function writeFailure(folder: string, code: string): IdentityFailure {
+  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
+    const remedy = 'make it writable for this user, or choose another with --data';
+    return failure('identity_not_permitted', `The data folder ${folder} may not be written (${code}): ${remedy}.`);
+  }
+  const remedy = code === 'ENOSPC' || code === 'EDQUOT' ? 'free some space' : 'choose another with --data';
+  return failure('identity_not_written', `The data folder ${folder} cannot be written (${code}): ${remedy}.`);
+}
+
+const errorCode = (error: unknown): string =>
+  error instanceof Error && 'code' in error ? String(error.code) : String(error);

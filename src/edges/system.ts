@@ -68,7 +68,8 @@ function createKeyCache(): (publicKey: Uint8Array) => KeyObject | undefined {
 }
 
 function importPublicKey(publicKey: Uint8Array): KeyObject | undefined {
-  if (publicKey.length !== publicKeyBytes) return undefined;
+  // Only the uncompressed form: other ways to write the same point would make several ids of one key.
+  if (publicKey.length !== publicKeyBytes || publicKey[0] !== 4) return undefined;
   try {
     return crypto.createPublicKey({ key: Buffer.concat([spkiPrefix, publicKey]), format: 'der', type: 'spki' });
   } catch {

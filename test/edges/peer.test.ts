@@ -206,7 +206,7 @@ describe('the port', () => {
     const { server } = await openServer(bob);
     const second = await tryOpen({ port: server.port });
     expect(second).toMatchObject({ ok: false, code: 'port_in_use' });
-    expect(second).toHaveProperty('detail', expect.stringMatching(`${server.port}.*--mesh-port`));
+    expect(second).toHaveProperty('detail', expect.stringMatching(new RegExp(`${server.port}.*--mesh-port`)));
   });
 
   test('an address of somebody else is said with the remedy', async () => {
@@ -258,6 +258,11 @@ describe('a dial', () => {
     const { address } = await openServer(bob);
     const outcome = await dial(openTransport(bob), address);
     expect(outcome.ok && Buffer.from(outcome.connection.peerKey)).toEqual(Buffer.from(bob.publicKey));
+  });
+
+  test('to a name that nobody has says so', async () => {
+    const outcome = await dial(openTransport(ada, hurriedTimers), 'nobody.invalid:3031');
+    expect(outcome).toEqual({ ok: false, reason: expect.stringMatching(/not known|did not answer/) });
   });
 
   test('that is under way ends when the transport closes', async () => {

@@ -26,10 +26,13 @@ export function channelFactsOf(socket: TLSSocket): ChannelFacts | undefined {
   try {
     const key = socket.getPeerX509Certificate()?.publicKey;
     if (key?.asymmetricKeyDetails?.namedCurve !== 'prime256v1') return undefined;
-    const spki = key.export({ type: 'spki', format: 'der' });
+    // As coordinates, because a certificate may hold the same point in several forms.
+    const { x = '', y = '' } = key.export({ format: 'jwk' });
+    const peerKey = new Uint8Array([4, ...Buffer.from(x, 'base64url'), ...Buffer.from(y, 'base64url')]);
+    if (peerKey.length !== publicKeyBytes) return undefined;
     // Without a context, and with an empty one, TLS 1.3 exports the same.
     const channelBinding = socket.exportKeyingMaterial(channelBindingBytes, 'EXPORTER-tillmesh', Buffer.alloc(0));
-    return { peerKey: new Uint8Array(spki.subarray(-publicKeyBytes)), channelBinding: new Uint8Array(channelBinding) };
+    return { peerKey, channelBinding: new Uint8Array(channelBinding) };
   } catch {
     return undefined;
   }

@@ -90,6 +90,7 @@ function dialReason(error: Error, name: string): string {
       return `${name} did not answer`;
     case 'ECONNRESET':
     case 'EPIPE':
+    case 'ERR_SOCKET_CLOSED': // Bun's word for it
       return `${name} closed the connection`;
     default:
       return notAnAppliance(name);

@@ -80,6 +80,8 @@ export const inboxBytesMax = 8 * MiB;
 export const recentCommitBytesMax = 4 * MiB;
 export const peersMax = 64;
 export const connectionsPendingMax = 32;
+/** Sockets on the TLS port that have said nothing whole yet: all tills that come back at once after a power cut. */
+export const tlsStrangersMax = 128;
 /** Sockets on the TLS port at once, tills and browsers over HTTPS included: tens of tills, six a browser, all peers. */
 export const tlsSocketsMax = 512;
 /** From TCP to HELLO; a stranger holds a place no longer than this. */

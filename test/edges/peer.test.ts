@@ -8,7 +8,7 @@ import { text } from 'node:stream/consumers';
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { connectionsPendingMax, frameBytesMax } from '../../src/core/limits.ts';
+import { frameBytesMax, tlsStrangersMax } from '../../src/core/limits.ts';
 import { openPeerServer, type UpgradeListener } from '../../src/edges/peer/server.ts';
 import type { Connection } from '../../src/ports.ts';
 import { connectionContract, hear } from './connection-contract.ts';
@@ -33,6 +33,28 @@ beforeAll(async () => {
 
 describe('a connection', () => {
   connectionContract(() => openPair(ada, bob));
+
+  test('frames and an end that came before anybody listened are told then, once', async () => {
+    const { address } = await openServer(bob, {
+      onConnection: (connection) => {
+        connection.listen({ frame: () => connection.close('seen'), drained() {}, closed() {} });
+        connection.send('welcome');
+        connection.send('to the shop');
+      },
+    });
+    const outcome = await dial(openTransport(ada), address);
+    if (!outcome.ok) throw new Error(outcome.reason);
+    outcome.connection.send('hello');
+    const lost = meshSocket(address, ada);
+    await once(lost, 'message');
+    lost.send('hello');
+    await once(lost, 'close');
+    const atDialer = hear(outcome.connection);
+    expect(atDialer.frames).toEqual([]);
+    await atDialer.closes();
+    expect(atDialer.frames).toEqual(['welcome', 'to the shop']);
+    expect(atDialer.closedReasons).toEqual(['connection lost']);
+  });
 
   test('frames up to the limit arrive whole, both ways', async () => {
     const { dialer, accepted } = await openPair(ada, bob);
@@ -149,6 +171,34 @@ describe('the port', () => {
     expect(await requestOver(address, {})).toMatchObject({ status: 200 });
   });
 
+  test.each([
+    ['before TLS', ''],
+    ['within the TLS handshake', '\x16\x03\x01\xff\xffhalf a record'],
+  ])('a reset %s harms nobody', async (_when, text) => {
+    const { address } = await openServer(bob);
+    const socket = plainSocket(address);
+    await once(socket, 'connect');
+    socket.write(text, 'latin1');
+    socket.resetAndDestroy();
+    expect(await requestOver(address, {})).toMatchObject({ status: 200 });
+    expect(await dial(openTransport(ada), address)).toMatchObject({ ok: true });
+  });
+
+  test.each([
+    ['after TLS', ''],
+    ['within a head', 'GET / HTTP/1.1\r\nHost:'],
+    ['within a body', 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc'],
+  ])('a reset %s harms nobody', async (_when, text) => {
+    const { address } = await openServer(bob);
+    const below = plainSocket(address);
+    const socket = tlsSocket(address, { socket: below });
+    await once(socket, 'secureConnect');
+    if (text) await new Promise((resolve) => socket.write(text, resolve));
+    below.resetAndDestroy();
+    expect(await requestOver(address, {})).toMatchObject({ status: 200 });
+    expect(await dial(openTransport(ada), address)).toMatchObject({ ok: true });
+  });
+
   test('closes on TLS older than 1.3', async () => {
     const { address } = await openServer(bob);
     const socket = tlsSocket(address, { maxVersion: 'TLSv1.2' });
@@ -173,12 +223,12 @@ describe('the port', () => {
 
   test('E4 silent strangers in masses keep out neither a till nor a peer', async () => {
     const { address } = await openServer(bob);
-    const strangers = Array.from({ length: connectionsPendingMax * 3 }, () => plainSocket(address).resume());
+    const strangers = Array.from({ length: tlsStrangersMax * 3 }, () => plainSocket(address).resume());
     const closes = strangers.map((stranger) => once(stranger, 'close'));
     await Promise.all(strangers.map((stranger) => once(stranger, 'connect')));
     expect(await requestOver(address, {})).toMatchObject({ status: 200 });
     expect(await dial(openTransport(ada), address)).toMatchObject({ ok: true });
-    await Promise.all(closes.slice(0, connectionsPendingMax * 2));
+    await Promise.all(closes.slice(0, tlsStrangersMax * 2));
     expect(strangers.filter((stranger) => !stranger.destroyed).length).toBeGreaterThan(0);
   });
 

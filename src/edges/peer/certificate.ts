@@ -3,8 +3,8 @@
 
 import crypto, { createPrivateKey, createPublicKey } from 'node:crypto';
 
-const notBefore = new Date('2000-01-01T00:00:00Z');
-const notAfter = new Date('2100-01-01T00:00:00Z');
+const notBefore = new Date(Date.UTC(2000, 0, 1));
+const notAfter = new Date(Date.UTC(2100, 0, 1));
 const serverAuthentication = '1.3.6.1.5.5.7.3.1';
 const clientAuthentication = '1.3.6.1.5.5.7.3.2';
 

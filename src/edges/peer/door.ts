@@ -4,7 +4,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { connectionsPendingMax, handshakeMs, keepAliveMs, requestMs, tlsSocketsMax } from '../../core/limits.ts';
+import { handshakeMs, keepAliveMs, requestMs, tlsSocketsMax, tlsStrangersMax } from '../../core/limits.ts';
 import type { TimerHandle, Timers } from '../../ports.ts';
 
 type Visitor = { readonly name: string; readonly socket: Socket; requestCount: number; timer: TimerHandle | undefined };
@@ -45,7 +45,7 @@ export function createDoor(timers: Timers): Door {
   const makeRoom = (): boolean => {
     const longest = visitors.size < tlsSocketsMax ? undefined : (firstOf(idle) ?? firstOf(silent));
     if (longest) showOut(longest);
-    const longestSilent = silent.size < connectionsPendingMax ? undefined : firstOf(silent);
+    const longestSilent = silent.size < tlsStrangersMax ? undefined : firstOf(silent);
     if (longestSilent) showOut(longestSilent);
     return visitors.size < tlsSocketsMax;
   };

@@ -81,6 +81,11 @@ function createUpgrade(options: PeerServerOptions, settled: (socket: TLSSocket) 
     noServer: true,
     handleProtocols: (offered) => offered.has(meshProtocol) && meshProtocol,
   });
+  const refuse = (socket: TLSSocket, status: string): void => {
+    const address = formatAddress(socket.remoteAddress, socket.remotePort);
+    options.log.debug('refused an upgrade', { address, status });
+    socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy());
+  };
   return (request, socket, head) => {
     if (!(socket instanceof TLSSocket)) return void socket.destroy();
     if (request.url?.split('?')[0] !== meshPath) {
@@ -102,7 +107,3 @@ function createUpgrade(options: PeerServerOptions, settled: (socket: TLSSocket) 
 
 const protocolsOf = ({ headers }: IncomingMessage): string[] =>
   (headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim());
-
-function refuse(socket: TLSSocket, status: string): void {
-  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy());
-}

@@ -32,6 +32,14 @@ export const pageRowsDefault = 100;
 export const feedWaitSecondsMax = 55;
 /** Long polls at once; a shop has tens of tills. */
 export const feedWaitersMax = 1000;
+/** Sockets on the plain port at once: tens of tills, a few browsers with six each; what comes above is not taken. */
+export const httpSocketsMax = 1024;
+/** The head of a request: cookies and a token are 1 KiB. */
+export const httpHeadBytesMax = 16 * KiB;
+/** From the first byte to the end of the head; who is slower holds a socket for nothing. */
+export const httpHeadMs = 10_000;
+/** Answers under way when we stop have this long; the whole stop takes 5 s at most. */
+export const httpCloseMs = 2_000;
 /** Search texts are looked for as they are, never as a pattern; longer ones match nothing. */
 export const searchCharsMax = 200;
 
@@ -60,6 +68,8 @@ export const walBytesSoft = 8 * MiB;
 export const walBytesAlarm = 256 * MiB;
 /** Page cache of SQLite per connection. */
 export const pageCacheBytes = 12 * MiB;
+/** Deleted records are told for at least this long, so that a till that slept over a holiday hears of them. */
+export const tombstoneKeepMs = 30 * 86_400_000;
 /** Rows of history kept by age and by count. */
 export const historyRowsMax = 100_000;
 export const historyDaysMax = 30;

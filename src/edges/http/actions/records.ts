@@ -1,0 +1,290 @@
+// Products and customers: the same routes for both. Every answer about one record carries its ETag.
+
+import { z } from '@hono/zod-openapi';
+import { deleteRecord } from '../../../commands/delete-record.ts';
+import { patchRecord } from '../../../commands/patch-record.ts';
+import { type PutRecord, putRecord } from '../../../commands/put-record.ts';
+import { isFailure, livingRecord, type RecordAnswer } from '../../../commands/record-edit.ts';
+import type { RecordRow } from '../../../core/books.ts';
+import type { Failure, Outcome } from '../../../core/command.ts';
+import { gtinOf } from '../../../core/gtin.ts';
+import type { Json, JsonObject } from '../../../core/json.ts';
+import { runBatch } from '../batch.ts';
+import { etagOf, isHeldBy, preconditionOf } from '../conditions.ts';
+import { recordDocument } from '../documents.ts';
+import { keyedIds } from '../ids.ts';
+import { readItems, readRecord } from '../reading.ts';
+import { type Answer, agreedId, execute, type Room, type Route, route } from '../route.ts';
+import * as books from '../schemas/books.ts';
+import * as requests from '../schemas/requests.ts';
+import { madeByAppliance } from '../schemas/values.ts';
+
+type Kind = {
+  readonly entity: 'product' | 'customer';
+  readonly list: 'products' | 'customers';
+  readonly schema: typeof books.product | typeof books.customer;
+  readonly shown: z.ZodType;
+  readonly example: JsonObject;
+  readonly query: z.ZodObject;
+};
+
+const q = z.string().optional().openapi({ description: 'Part of the name, sku, barcode, e-mail or phone.' });
+
+const products: Kind = {
+  entity: 'product',
+  list: 'products',
+  schema: books.product,
+  shown: books.product.extend(madeByAppliance).openapi('StoredProduct'),
+  example: {
+    id: 'p-1',
+    sku: 'COF-1',
+    barcodes: ['5449000000996'],
+    name: 'Coffee',
+    price: 250,
+    currency: 'EUR',
+    taxRate: 1000,
+  },
+  query: requests.page.extend({
+    q,
+    barcode: z.string().optional().openapi({ description: 'UPC-A, EAN-13, EAN-8 and GTIN-14 are one number.' }),
+    sku: z.string().optional(),
+    archived: requests.yesNo,
+  }),
+};
+
+const customers: Kind = {
+  entity: 'customer',
+  list: 'customers',
+  schema: books.customer,
+  shown: books.customer.extend(madeByAppliance).openapi('StoredCustomer'),
+  example: { id: 'c-1', name: 'Ada', email: 'ada@example.org' },
+  query: requests.page.extend({ q, archived: requests.yesNo }),
+};
+
+/** What the queries of both kinds come to. */
+type ListQuery = {
+  limit: number;
+  after?: string;
+  q?: string;
+  barcode?: string;
+  sku?: string;
+  archived?: boolean;
+};
+
+const recordAnswer = ({ row }: { row: RecordRow }, status: number, headers: Record<string, string> = {}): Answer => ({
+  status,
+  json: recordDocument(row),
+  headers: { ETag: etagOf(row.version), ...headers },
+});
+
+const writtenAnswer = ({ list }: Kind, outcome: Outcome<RecordAnswer>): Answer | Failure => {
+  if (!outcome.ok) return outcome;
+  if (outcome.result.outcome !== 'created') return recordAnswer(outcome.result, 200);
+  return recordAnswer(outcome.result, 201, { Location: `/api/v1/${list}/${outcome.result.row.id}` });
+};
+
+const listRoute = (kind: Kind): Route =>
+  route({
+    method: 'get',
+    path: `/api/v1/${kind.list}`,
+    access: 'terminal',
+    tag: 'Books',
+    summary: `List ${kind.list}`,
+    query: kind.query,
+    answers: { 200: { description: 'A page, by id.', schema: requests.listOf(kind.shown) } },
+    problems: ['query_malformed', 'cursor_malformed', 'cursor_of_another_list', 'cursor_of_another_shop'],
+    run: ({ query }, { appliance, cursors }) => {
+      const { limit, after, q: search, barcode, sku, archived } = query as ListQuery;
+      const place = cursors.decode(kind.list, after);
+      if (!place.ok) return place;
+      const gtin = barcode === undefined ? undefined : gtinOf(barcode);
+      const page = appliance.books.records(kind.entity, { limit, after: place.position, search, sku, gtin, archived });
+      const data = page.rows.map(recordDocument);
+      return { status: 200, json: { data, next: cursors.encode(kind.list, page.next) } };
+    },
+  });
+
+const readRoute = (kind: Kind): Route =>
+  route({
+    method: 'get',
+    path: `/api/v1/${kind.list}/{id}`,
+    access: 'terminal',
+    tag: 'Books',
+    summary: `Read a ${kind.entity}`,
+    params: requests.byId,
+    headers: ['If-None-Match'],
+    answers: {
+      200: { description: 'The record.', schema: kind.shown },
+      304: { description: 'You hold this version already.' },
+    },
+    problems: ['id_malformed', 'not_found', 'record_deleted'],
+    run: ({ params, request }, { appliance }) => {
+      const row = livingRecord(appliance.books, kind.entity, params.id);
+      if (isFailure(row)) return row;
+      if (isHeldBy(request.headers, row.version)) return { status: 304, headers: { ETag: etagOf(row.version) } };
+      return recordAnswer({ row }, 200);
+    },
+  });
+
+const createRoute = (kind: Kind): Route =>
+  route({
+    method: 'post',
+    path: `/api/v1/${kind.list}`,
+    access: 'terminal',
+    tag: 'Books',
+    summary: `Create a ${kind.entity}`,
+    description: 'Again with the same content: 200. Another content under an id that is there: 409.',
+    headers: ['Idempotency-Key'],
+    body: { schema: kind.schema, example: kind.example, read: (json) => readRecord(json, kind.schema) },
+    answers: {
+      201: { description: 'Created.', schema: kind.shown },
+      200: { description: 'It was there already, just so.', schema: kind.shown },
+    },
+    problems: ['malformed', 'record_exists', 'record_deleted'],
+    run: async ({ body, credential, request, path }, room) => {
+      const ids = keyedIds(request.headers, credential, path);
+      if (!ids.ok) return ids;
+      const put: PutRecord = {
+        entity: kind.entity,
+        id: body.id ?? ids.of(0),
+        document: body.body,
+        by: credential.id,
+        mode: 'create',
+      };
+      return writtenAnswer(kind, await execute(room, putRecord(put)));
+    },
+  });
+
+const replaceRoute = (kind: Kind): Route =>
+  route({
+    method: 'put',
+    path: `/api/v1/${kind.list}/{id}`,
+    access: 'terminal',
+    tag: 'Books',
+    summary: `Create or replace a ${kind.entity}`,
+    description: 'Members that are not sent are taken away.',
+    params: requests.byId,
+    headers: ['If-Match', 'If-None-Match'],
+    body: { schema: kind.schema, example: kind.example, read: (json) => readRecord(json, kind.schema) },
+    answers: {
+      201: { description: 'Created.', schema: kind.shown },
+      200: { description: 'Replaced, or so already.', schema: kind.shown },
+    },
+    problems: ['malformed', 'id_malformed', 'id_differs', 'version_differs', 'version_exists'],
+    run: async ({ params, body, credential, request }, room) => {
+      const condition = preconditionOf(request.headers);
+      const refusal = condition.ok ? agreedId(params.id, body.id) : condition;
+      if (refusal || !condition.ok) return refusal as Failure;
+      const { precondition } = condition;
+      const { id } = params;
+      const put: PutRecord = {
+        entity: kind.entity,
+        id,
+        document: body.body,
+        by: credential.id,
+        mode: 'put',
+        precondition,
+      };
+      return writtenAnswer(kind, await execute(room, putRecord(put)));
+    },
+  });
+
+const patchRoute = (kind: Kind): Route =>
+  route({
+    method: 'patch',
+    path: `/api/v1/${kind.list}/{id}`,
+    access: 'terminal',
+    tag: 'Books',
+    summary: `Change members of a ${kind.entity}`,
+    description: 'JSON Merge Patch (RFC 7396): null takes a member away; attributes merge one by one.',
+    params: requests.byId,
+    headers: ['If-Match'],
+    body: {
+      schema: kind.schema,
+      example: { name: 'Coffee, large' },
+      read: (json) => readRecord(json, kind.schema),
+      kind: 'mergePatch',
+    },
+    answers: { 200: { description: 'As it is now.', schema: kind.shown } },
+    problems: ['malformed', 'id_malformed', 'id_differs', 'not_found', 'record_deleted', 'version_differs'],
+    run: async ({ params, body, credential, request }, room) => {
+      const condition = preconditionOf(request.headers);
+      const refusal = condition.ok ? agreedId(params.id, body.id) : condition;
+      if (refusal || !condition.ok) return refusal as Failure;
+      const { precondition } = condition;
+      const patch = { entity: kind.entity, id: params.id, patch: body.body, by: credential.id, precondition };
+      return writtenAnswer(kind, await execute(room, patchRecord(patch)));
+    },
+  });
+
+const deleteRoute = (kind: Kind): Route =>
+  route({
+    method: 'delete',
+    path: `/api/v1/${kind.list}/{id}`,
+    access: 'terminal',
+    tag: 'Books',
+    summary: `Delete a ${kind.entity}`,
+    description: 'It leaves the lists; a PUT brings it back.',
+    params: requests.byId,
+    headers: ['If-Match'],
+    answers: { 204: { description: 'Deleted.' } },
+    problems: ['id_malformed', 'not_found', 'record_deleted', 'version_differs'],
+    run: async ({ params, credential, request }, room) => {
+      const condition = preconditionOf(request.headers);
+      if (!condition.ok) return condition;
+      const { precondition } = condition;
+      const outcome = await execute(
+        room,
+        deleteRecord({ entity: kind.entity, id: params.id, by: credential.id, precondition }),
+      );
+      return outcome.ok ? { status: 204 } : outcome;
+    },
+  });
+
+const batchRoute = (kind: Kind): Route =>
+  route({
+    method: 'post',
+    path: `/api/v1/${kind.list}/batch`,
+    access: 'terminal',
+    tag: 'Books',
+    summary: `Create or replace many ${kind.list}`,
+    description: 'Each item stands for itself, as a PUT of its own; the answer says what became of each.',
+    headers: ['Idempotency-Key'],
+    body: {
+      schema: requests.batchOf(kind.schema),
+      example: { items: [kind.example] },
+      read: readItems,
+      kind: 'batch',
+    },
+    answers: { 200: { description: 'A result for each item, in their order.', schema: requests.batchAnswer } },
+    problems: ['malformed'],
+    run: ({ body, credential, request, path }, room) => {
+      const ids = keyedIds(request.headers, credential, path);
+      if (!ids.ok) return ids;
+      return runBatch(body, (item, index) => putItem(kind, room, item, ids.of(index), credential.id));
+    },
+  });
+
+function putItem(kind: Kind, room: Room, item: Json, keyedId: string | undefined, by: string) {
+  const reading = readRecord(item, kind.schema);
+  if (!reading.ok) return reading;
+  const { id = keyedId, body } = reading.value;
+  return execute(room, putRecord({ entity: kind.entity, id, document: body, by, mode: 'put' })).then((outcome) => {
+    if (!outcome.ok) return outcome;
+    const { row, outcome: became } = outcome.result;
+    const result = { status: became === 'created' ? 201 : 200, id: row.id, version: row.version };
+    return { ok: true, result } as const;
+  });
+}
+
+const routesOf = (kind: Kind): Route[] => [
+  listRoute(kind),
+  createRoute(kind),
+  batchRoute(kind),
+  readRoute(kind),
+  replaceRoute(kind),
+  patchRoute(kind),
+  deleteRoute(kind),
+];
+
+export const recordRoutes: readonly Route[] = [...routesOf(products), ...routesOf(customers)];

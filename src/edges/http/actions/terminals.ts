@@ -1,0 +1,89 @@
+// Tills and their tokens. A token is shown once, in the answer that makes it.
+
+import { z } from '@hono/zod-openapi';
+import { makeTerminal } from '../../../commands/make-terminal.ts';
+import { revokeTerminal } from '../../../commands/revoke-terminal.ts';
+import type { JsonObject } from '../../../core/json.ts';
+import { hashOf, terminalToken } from '../credentials.ts';
+import { terminalDocument } from '../documents.ts';
+import { keyedIds } from '../ids.ts';
+import { readRecord } from '../reading.ts';
+import { execute, type Route, route } from '../route.ts';
+import * as books from '../schemas/books.ts';
+import * as requests from '../schemas/requests.ts';
+import { madeByAppliance } from '../schemas/values.ts';
+
+const shown = books.terminal.extend({ revoked: z.boolean(), ...madeByAppliance }).openapi('StoredTerminal');
+
+const tokenBytes = 32;
+
+const make = route({
+  method: 'post',
+  path: '/api/v1/terminals',
+  access: 'admin',
+  tag: 'Terminals',
+  summary: 'Make a till and its token',
+  description: 'The token is shown in this answer and never again; every appliance of the shop knows it.',
+  headers: ['Idempotency-Key'],
+  body: {
+    schema: books.terminal,
+    example: { name: 'Till 1' },
+    read: (json) => readRecord(json, books.terminal),
+  },
+  answers: {
+    201: {
+      description: 'Made.',
+      schema: z.object({ id: z.string(), name: z.string(), token: z.string().openapi({ example: 'till_…' }) }),
+    },
+  },
+  problems: ['malformed', 'id_reserved', 'terminal_exists'],
+  run: async ({ body, credential, request, path }, room) => {
+    const ids = keyedIds(request.headers, credential, path);
+    if (!ids.ok) return ids;
+    const id = body.id ?? ids.of(0) ?? `till-${Buffer.from(room.random.bytes(10)).toString('hex')}`;
+    const token = terminalToken(id, room.random.bytes(tokenBytes));
+    const { tokenHash: _, revoked: __, ...sent } = body.body;
+    const document = sent as JsonObject & { name: string };
+    const outcome = await execute(room, makeTerminal({ id, document, tokenHash: hashOf(token), by: credential.id }));
+    if (!outcome.ok) return outcome;
+    return { status: 201, json: { id, name: document.name, token } };
+  },
+});
+
+const list = route({
+  method: 'get',
+  path: '/api/v1/terminals',
+  access: 'admin',
+  tag: 'Terminals',
+  summary: 'List tills',
+  query: requests.page,
+  answers: { 200: { description: 'A page, by id; without tokens.', schema: requests.listOf(shown) } },
+  problems: ['query_malformed', 'cursor_malformed', 'cursor_of_another_list', 'cursor_of_another_shop'],
+  run: ({ query }, { appliance, cursors }) => {
+    const place = cursors.decode('terminals', query.after);
+    if (!place.ok) return place;
+    const page = appliance.books.records('terminal', { limit: query.limit, after: place.position });
+    return {
+      status: 200,
+      json: { data: page.rows.map(terminalDocument), next: cursors.encode('terminals', page.next) },
+    };
+  },
+});
+
+const revoke = route({
+  method: 'delete',
+  path: '/api/v1/terminals/{id}',
+  access: 'admin',
+  tag: 'Terminals',
+  summary: 'Revoke a till’s token',
+  description: 'At once here, and on every appliance as soon as it hears of it. The till stays in the list, revoked.',
+  params: requests.byId,
+  answers: { 204: { description: 'Revoked, now or before.' } },
+  problems: ['id_malformed', 'not_found'],
+  run: async ({ params, credential }, room) => {
+    const outcome = await execute(room, revokeTerminal({ id: params.id, by: credential.id }));
+    return outcome.ok ? { status: 204 } : outcome;
+  },
+});
+
+export const terminalRoutes: readonly Route[] = [list, make, revoke];

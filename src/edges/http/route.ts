@@ -1,0 +1,153 @@
+// A route as one value: what it is called, who may use it, what it takes and answers (for validation and for the
+// document alike), and what it does. Reading what came in is done here, once, for all of them.
+
+import type { z } from '@hono/zod-openapi';
+import type { Appliance } from '../../appliance.ts';
+import type { Command, Failure, Outcome } from '../../core/command.ts';
+import { failure } from '../../core/command.ts';
+import type { Json } from '../../core/json.ts';
+import { batchBodyBytesMax, bodyBytesMax } from '../../core/limits.ts';
+import type { Log, Random } from '../../ports.ts';
+import { readBody } from './body.ts';
+import type { Credential } from './credentials.ts';
+import type { Cursors } from './cursors.ts';
+import { type Reading, readBy } from './reading.ts';
+import type { Waiters } from './waiters.ts';
+
+export type PublicFile = { readonly bytes: Uint8Array; readonly contentType: string };
+
+/** What every action can reach. */
+export type Room = {
+  readonly appliance: Appliance;
+  readonly version: string;
+  readonly random: Random;
+  readonly log: Log;
+  readonly cursors: Cursors;
+  readonly publicFiles: ReadonlyMap<string, PublicFile>;
+  readonly waiters: Waiters;
+  readonly openApiText: () => string;
+};
+
+export type Answer = {
+  readonly status: number;
+  /** Said as JSON. */
+  readonly json?: unknown;
+  /** Said as it is. */
+  readonly content?: { readonly type: string; readonly bytes: Uint8Array | string };
+  readonly headers?: Readonly<Record<string, string>>;
+};
+
+export const isAnswer = (value: Answer | Failure): value is Answer => 'status' in value;
+
+export type Call<Params, Query, Body> = {
+  readonly params: Params;
+  readonly query: Query;
+  readonly body: Body;
+  readonly credential: Credential;
+  readonly request: Request;
+  readonly path: string;
+};
+
+type Result = Answer | Failure | Promise<Answer | Failure>;
+
+export type AnswerDescription = {
+  readonly description: string;
+  readonly schema?: z.ZodType;
+  readonly type?: string;
+  readonly example?: Json;
+};
+
+export type BodyDescription<Body> = {
+  /** For the document; `read` is what validates, by the same schema. */
+  readonly schema: z.ZodType;
+  readonly example: Json;
+  readonly read: (value: Json) => Reading<Body>;
+  readonly kind?: 'optional' | 'batch' | 'mergePatch';
+};
+
+export type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
+
+type Described = {
+  readonly method: Method;
+  /** As OpenAPI writes it: /api/v1/products/{id} */
+  readonly path: string;
+  /** public: no token asked for. terminal: any token. admin: an admin's. */
+  readonly access: 'public' | 'terminal' | 'admin';
+  readonly tag: string;
+  readonly summary: string;
+  readonly description?: string;
+  /** What it answers when all is well. */
+  readonly answers: { readonly [status: number]: AnswerDescription };
+  /** Codes of problems.ts that are of this route. */
+  readonly problems?: readonly string[];
+  readonly headers?: readonly ('If-Match' | 'If-None-Match' | 'Idempotency-Key')[];
+};
+
+type Definition<P extends z.ZodObject, Q extends z.ZodObject, Body> = Described & {
+  readonly params?: P;
+  readonly query?: Q;
+  readonly body?: BodyDescription<Body>;
+  readonly run: (call: Call<z.output<P>, z.output<Q>, Body>, room: Room) => Result;
+};
+
+/** What came in, before it is read. */
+export type Incoming = {
+  readonly request: Request;
+  readonly path: string;
+  readonly credential: Credential;
+  params(): Record<string, string>;
+  query(): Record<string, string>;
+};
+
+export type Route = Described & {
+  readonly params: z.ZodObject | undefined;
+  readonly query: z.ZodObject | undefined;
+  readonly body: BodyDescription<unknown> | undefined;
+  readonly handle: (incoming: Incoming, room: Room) => Result;
+};
+
+export function route<P extends z.ZodObject, Q extends z.ZodObject, Body>(definition: Definition<P, Q, Body>): Route {
+  const { params: paramsSchema, query: querySchema, body: bodyDescription, run, ...described } = definition;
+  const rule = bodyDescription && bodyRule(bodyDescription.kind);
+
+  function handle(incoming: Incoming, room: Room): Result {
+    const params = paramsSchema ? readBy(paramsSchema, incoming.params(), 'id_malformed') : nothing;
+    if (!params.ok) return params;
+    const query = querySchema ? readBy(querySchema, filled(incoming.query()), 'query_malformed') : nothing;
+    if (!query.ok) return query;
+    const { request, path, credential } = incoming;
+    const call = { params: params.value as z.output<P>, query: query.value as z.output<Q>, request, path, credential };
+    if (!bodyDescription || !rule) return run({ ...call, body: undefined as Body }, room);
+    return readBody(request, rule).then((json) => {
+      if (!json.ok) return json;
+      const body = bodyDescription.read(json.value);
+      return body.ok ? run({ ...call, body: body.value }, room) : body;
+    });
+  }
+  return { ...described, params: paramsSchema, query: querySchema, body: bodyDescription, handle };
+}
+
+const nothing = { ok: true, value: {} } as const;
+
+function bodyRule(kind: BodyDescription<unknown>['kind']) {
+  return {
+    bytesMax: kind === 'batch' ? batchBodyBytesMax : bodyBytesMax,
+    isOptional: kind === 'optional',
+    isBatch: kind === 'batch',
+    isMergePatch: kind === 'mergePatch',
+  };
+}
+
+/** `?sku=` is as good as no sku. */
+const filled = (query: Record<string, string>): Record<string, string> =>
+  Object.fromEntries(Object.entries(query).filter(([, value]) => value !== ''));
+
+/** Runs a command; resolves after the fsync. */
+export const execute = <Outcoming>({ appliance }: Room, command: Command<Outcoming>): Promise<Outcome<Outcoming>> =>
+  new Promise((resolve) => appliance.execute(command, resolve));
+
+/** The id to write under: that of the address, or of the body, which must not be two. */
+export function agreedId(inPath: string, inBody: string | undefined): Failure | undefined {
+  if (inBody === undefined || inBody === inPath) return undefined;
+  return failure('id_differs', `The address says "${inPath}", the message says "${inBody}". Leave the id out of it.`);
+}

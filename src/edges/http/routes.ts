@@ -1,0 +1,43 @@
+// All routes, on one page. A new one shows here as a line, in the document by itself, and is closed unless it says
+// otherwise (`access`).
+
+import { aboutRoutes } from './actions/about.ts';
+import { changeRoutes } from './actions/changes.ts';
+import { conflictRoutes } from './actions/conflicts.ts';
+import { gossipRoutes } from './actions/gossip.ts';
+import { meshRoutes } from './actions/mesh.ts';
+import { recordRoutes } from './actions/records.ts';
+import { stockRoutes } from './actions/stock.ts';
+import { terminalRoutes } from './actions/terminals.ts';
+import { ticketRoutes } from './actions/tickets.ts';
+import type { Route } from './route.ts';
+
+export const routes: readonly Route[] = [
+  ...recordRoutes, // /api/v1/products, /api/v1/customers
+  ...stockRoutes, // /api/v1/stock, /api/v1/stock/movements
+  ...ticketRoutes, // /api/v1/tickets
+  ...changeRoutes, // /api/v1/changes, /api/v1/digest
+  ...terminalRoutes, // /api/v1/terminals
+  ...meshRoutes, // /api/v1/p2p, /api/v1/peers, /api/v1/sync/history
+  ...conflictRoutes, // /api/v1/conflicts
+  ...gossipRoutes, // /api/v1/gossip
+  ...aboutRoutes, // /healthz, /readyz, /version, /openapi.json, /
+];
+
+/** Open to everybody, exactly as written here; the page's files come to it. All else asks for a token. */
+export const publicPaths: readonly string[] = [
+  ...routes.filter((route) => route.access === 'public').map((route) => route.path),
+  '/client.js',
+];
+
+/** Methods that an address takes, for those that it does not; empty when there is nothing at it. */
+export function methodsAt(path: string): string[] {
+  const parts = path.split('/');
+  const methods = routes.filter((route) => isSamePath(route.path.split('/'), parts)).map((route) => route.method);
+  const all = methods.map((method) => method.toUpperCase());
+  return all.includes('GET') ? [...all, 'HEAD'] : all;
+}
+
+const isSamePath = (pattern: readonly string[], parts: readonly string[]): boolean =>
+  pattern.length === parts.length &&
+  pattern.every((part, index) => (part.startsWith('{') ? parts[index] !== '' : part === parts[index]));

@@ -1,0 +1,135 @@
+// The plain HTTP port: listens, bounds what a connection may cost before the app sees it, and closes in bounded time.
+
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { getRequestListener } from '@hono/node-server';
+import { type Failure, failure } from '../../core/command.ts';
+import {
+  batchBodyBytesMax,
+  httpCloseMs,
+  httpHeadBytesMax,
+  httpHeadMs,
+  httpSocketsMax,
+  keepAliveMs,
+  requestMs,
+} from '../../core/limits.ts';
+import type { Log, Timers } from '../../ports.ts';
+import { problemDocument, statusOf } from './problems.ts';
+
+type Fetch = (request: Request) => Response | Promise<Response>;
+
+/** The app as Node's servers call it; for the plain port and the TLS port alike. */
+export function createRequestListener(fetch: Fetch, log: Log): RequestListener {
+  // Without `hostname` node-server would refuse HTTP/1.0, which has no Host.
+  return getRequestListener((request) => fetch(request), {
+    hostname: 'localhost',
+    errorHandler(error) {
+      const isTheirs = error instanceof Error && error.name === 'RequestError';
+      if (!isTheirs) log.error('a request broke', { error: error instanceof Error ? error.stack : String(error) });
+      const problem = isTheirs
+        ? failure('request_malformed', 'The address or the Host header is not as HTTP has it.')
+        : failure('internal', '');
+      const headers = { 'Content-Type': 'application/problem+json', 'Cache-Control': 'no-store' };
+      return new Response(problemText(problem), { status: statusOf(problem.code), headers });
+    },
+  });
+}
+
+const problemText = (problem: Failure): string => JSON.stringify(problemDocument(problem));
+
+export type HttpServerOptions = {
+  readonly listener: RequestListener;
+  /** Null for all interfaces. */
+  readonly host: string | null;
+  /** 0 picks one. */
+  readonly port: number;
+  readonly timers: Timers;
+  readonly log: Log;
+};
+
+export type HttpServer = {
+  readonly port: number;
+  /** For upgrades to WebSocket. */
+  readonly server: Server;
+  /** Takes no more, lets answers under way end for a moment, then ends every socket. */
+  close(): Promise<void>;
+};
+
+export async function openHttpServer(
+  options: HttpServerOptions,
+): Promise<{ readonly ok: true; readonly server: HttpServer } | Failure> {
+  const { listener, host, port, timers, log } = options;
+  const server = createServer(
+    {
+      maxHeaderSize: httpHeadBytesMax,
+      headersTimeout: httpHeadMs,
+      requestTimeout: requestMs,
+      keepAliveTimeout: keepAliveMs,
+      connectionsCheckingInterval: httpHeadMs / 2,
+    },
+    listener,
+  );
+  server.maxConnections = httpSocketsMax;
+  server.on('clientError', refuse);
+  server.on('checkContinue', (request, response) => {
+    // Who would send too much is told before he does.
+    if (!(Number(request.headers['content-length'] ?? 0) > batchBodyBytesMax)) response.writeContinue();
+    listener(request, response);
+  });
+  const trouble = await listen(server, host, port);
+  if (trouble) return trouble;
+  server.on('error', (error) => log.error('the HTTP port failed', { error: String(error) }));
+  const bound = (server.address() as AddressInfo).port;
+  return { ok: true, server: { port: bound, server, close: () => close(server, timers) } };
+}
+
+function listen(server: Server, host: string | null, port: number): Promise<Failure | undefined> {
+  return new Promise((resolve) => {
+    const failed = (error: NodeJS.ErrnoException): void => resolve(listenFailure(error, host, port));
+    server.once('error', failed);
+    server.listen({ port, ...(host === null ? {} : { host }) }, () => {
+      server.off('error', failed);
+      resolve(undefined);
+    });
+  });
+}
+
+function listenFailure({ code, message }: NodeJS.ErrnoException, host: string | null, port: number): Failure {
+  switch (code) {
+    case 'EADDRINUSE':
+      return failure('port_in_use', `Port ${port} is in use: stop what uses it, or choose another with --port.`);
+    case 'EACCES':
+      return failure('port_not_permitted', `Port ${port} may not be used by this user: choose one above 1023.`);
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return failure('host_unknown', `This machine has no address ${host}: correct --host, or leave it out.`);
+    default:
+      return failure('listen_failed', `Port ${port} cannot be opened: ${code ?? message}.`);
+  }
+}
+
+function close(server: Server, timers: Timers): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = timers.after(httpCloseMs, () => server.closeAllConnections());
+    server.close(() => {
+      timer.cancel();
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+}
+
+const statusByParserError: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+};
+
+/** What is no HTTP gets one answer, and the socket its end. */
+function refuse(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+  const status = statusByParserError[error.code ?? ''] ?? '400 Bad Request';
+  const text = problemText(failure('request_malformed', 'This is not a request as HTTP has it.'));
+  const head = `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: application/problem+json\r\nContent-Length: ${Buffer.byteLength(text)}\r\n\r\n`;
+  socket.end(head + text, () => socket.destroy());
+}

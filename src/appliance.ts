@@ -7,11 +7,14 @@ import { hex } from './core/op.ts';
 import { createFeed, type Feed } from './feed/feed.ts';
 import { createMesh } from './mesh/create-mesh.ts';
 import type { Mesh } from './mesh/mesh.ts';
+import { recordSync } from './observe/history.ts';
+import { createObserve, type Observe } from './observe/observe.ts';
 import type { Connection, Ports } from './ports.ts';
 import { createGroupCommit } from './storage/group-commit.ts';
 import type { Migration } from './storage/migrate.ts';
 import type { OpenConfig, OpenFailure } from './storage/open.ts';
 import { createStorage } from './storage/storage.ts';
+import type { Unit } from './storage/unit.ts';
 
 export type ApplianceConfig = {
   /** Path of the database file; its folder exists. */
@@ -41,6 +44,7 @@ export type Appliance = {
   readonly books: Books;
   readonly feed: Feed;
   readonly mesh: Mesh;
+  readonly observe: Observe;
   /** A connection that another appliance dialed. */
   accept(connection: Connection): void;
   /** Whether writes are possible now, and if not, a sentence that says why. */
@@ -55,15 +59,15 @@ export type StartFailure = OpenFailure;
 /** Opens the books and starts the mesh. Expected failures come back as values. */
 export function createAppliance(ports: Ports, config: ApplianceConfig): Appliance | StartFailure {
   const replicaId = replicaIdOf(ports.crypto.sha256, ports.signer.publicKey);
-  const opened = createStorage(ports, openConfig(ports, config, replicaId), { committed: () => wake() });
+  const opened = createStorage(ports, openConfig(ports, config, replicaId), { committed: wake });
   if ('detail' in opened) return opened;
   const storage = opened;
   const feed = createFeed(storage, config.shop);
-  const mesh = createMesh(ports, storage, { ...config, replicaId });
+  const mesh = createMesh(ports, storage, { ...config, replicaId }, (row) => recordSync(storage, row));
   const commands = createGroupCommit(ports, storage, () => newId(ports));
-  function wake(): void {
+  function wake(unit: Unit | null): void {
     feed.wake();
-    mesh.wake();
+    mesh.wake(unit);
   }
   mesh.start();
   return {
@@ -73,6 +77,7 @@ export function createAppliance(ports: Ports, config: ApplianceConfig): Applianc
     books: storage.books,
     feed,
     mesh,
+    observe: createObserve(storage),
     accept: mesh.accept,
     readiness() {
       const trouble = storage.trouble();

@@ -146,3 +146,37 @@ export type Books = {
   heads(): Heads;
   counts(): { products: number; customers: number; tickets: number; movements: number };
 };
+
+export type ConflictRow = {
+  id: string;
+  entity: string;
+  recordId: string;
+  /** field: two edits that did not know of each other; rival: two different tickets or movements under one id. */
+  kind: 'field' | 'rival';
+  /** Names of the fields in question (empty for a rival). */
+  fields: string[];
+  winner: ConflictSide;
+  loser: ConflictSide;
+  strategy: 'latest_edit' | 'earliest_fact';
+  detectedAt: number;
+  resolvedAt: number | null;
+  /** system, or the credential that resolved it. */
+  resolvedBy: string | null;
+  notes: string | null;
+};
+
+/** `values` by field name (merge.ts), or the whole body of a rival fact. */
+export type ConflictSide = { origin: string; number: number; stamp: string; at: number; values: JsonObject };
+
+/** One exchange with a peer that came to an end. Times in Unix milliseconds. */
+export type SyncRow = {
+  peerId: string;
+  peerName: string;
+  at: number;
+  itemsReceived: number;
+  itemsSent: number;
+  conflicts: number;
+  durationMs: number;
+  bytes: number;
+  error: string | null;
+};

@@ -46,6 +46,10 @@ export function missingCount(ours: Heads, theirs: Heads): number {
   return count;
 }
 
+/** The part of heads that one replica wrote, under all its epochs. */
+export const ofReplica = (heads: Heads, replica: string): Heads =>
+  Object.fromEntries(Object.entries(heads).filter(([origin]) => replicaOf(origin) === replica));
+
 /** Heads from outside, or undefined when they are not: wrong names, numbers below 1 or not exact, too many origins. */
 export function parseHeads(value: unknown): Heads | undefined {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;

@@ -67,7 +67,7 @@ export function mergeRecord(ops: readonly RecordOp[], seenBefore: Heads = {}): M
     else if (field === createdAtField) {
       for (const op of frontier) createdAt = Math.min(createdAt, Number(op.set[field]));
       continue;
-    } else if (value !== null) fields[field] = value;
+    } else if (value !== null && field.startsWith('/')) fields[field] = value;
     const losers = frontier.filter((op) => op !== winner && !isSameJson(op.set[field] ?? null, value));
     if (losers.length > 0) conflicts.push({ field, winner, losers });
   }

@@ -11,7 +11,7 @@
 import { checkStamp, type Stamp, type StampFailure } from './clock.ts';
 import { type Heads, hasSeen, type Origin, parseHeads } from './heads.ts';
 import { isJsonObject, type Json, type JsonObject } from './json.ts';
-import { headerBytesMax, payloadBytesMax } from './limits.ts';
+import { headerBytesMax, jsonDepthMax, payloadBytesMax } from './limits.ts';
 
 /** One op's place in the journal. */
 export type Dot = { readonly origin: Origin; readonly number: number };
@@ -101,8 +101,26 @@ export function parseHeader(text: string): OpHeader | HeaderFailure {
 
 export function parsePayload(text: string): JsonObject | 'payload_malformed' | 'op_too_large' {
   if (text.length > payloadBytesMax) return 'op_too_large';
+  if (depthOf(text) > jsonDepthMax + 8) return 'payload_malformed';
   const value = parseJson(text);
   return isJsonObject(value) ? value : 'payload_malformed';
+}
+
+/** Deepest nesting of a JSON text: what is deeper than we write would exhaust the stack of whoever walks it. */
+function depthOf(text: string): number {
+  let depth = 0;
+  let deepest = 0;
+  let inString = false;
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index);
+    if (inString) {
+      if (code === 0x5c) index += 1;
+      else if (code === 0x22) inString = false;
+    } else if (code === 0x22) inString = true;
+    else if (code === 0x7b || code === 0x5b) deepest = Math.max(deepest, ++depth);
+    else if (code === 0x7d || code === 0x5d) depth -= 1;
+  }
+  return deepest;
 }
 
 /** Total order of ops, the same everywhere: stamp, then origin, then number. Negative when `a` is the earlier. */

@@ -1,9 +1,31 @@
-// Being written: until it is whole, an appliance stands alone.
+// The mesh: links to peers, who dials whom, who is asked for what. It runs a session per link and decides what concerns
+// more than one of them. It keeps no ops: links read from the journal, the inbox writes to it.
 
-import { failure } from '../core/command.ts';
-import type { Connection, Ports } from '../ports.ts';
-import type { Storage } from '../storage/storage.ts';
+import type { SyncRow } from '../core/books.ts';
+import { meshOffsetMs } from '../core/clock.ts';
+import { survivingLink } from '../core/dial.ts';
+import { covers, epochOf, type Heads, joinHeads, numberAt, ofReplica, replicaOf } from '../core/heads.ts';
+import { replicaIdOf } from '../core/identity.ts';
+import { clockSuspectMs, connectionsPendingMax } from '../core/limits.ts';
+import type { OwnSide } from '../core/session.ts';
+import { planSubscriptions } from '../core/subscription.ts';
+import type { Connection, Ports, TimerHandle } from '../ports.ts';
+import { protocolRange } from '../protocol/version.ts';
+import { readMeta, writeMeta } from '../storage/state.ts';
+import { type Storage, startEpoch } from '../storage/storage.ts';
+import { purgeTombstones } from '../storage/tombstones.ts';
+import type { Unit } from '../storage/unit.ts';
+import { type Alarms, createAlarms } from './alarms.ts';
+import { createMeshControl } from './control.ts';
+import { type AddressState, createDialer, type Dialer } from './dialer.ts';
+import { createForks, type Forks } from './forks.ts';
+import { createGossip } from './gossip.ts';
+import { createInbox, type Inbox } from './inbox.ts';
+import { createLink, type Link, type LinkEvents, newExchange } from './link.ts';
 import type { Mesh } from './mesh.ts';
+import { createPeerBook, type PeerBook, type PeerEntry } from './peer-book.ts';
+import { isSameSecret, proofText } from './proof.ts';
+import { createSnapshot } from './snapshot.ts';
 
 export type MeshConfig = {
   replicaId: string;
@@ -16,58 +38,398 @@ export type MeshConfig = {
   meshPort: number;
 };
 
-export type RunningMesh = Mesh & { start(): void; stop(): void; wake(): void; accept(connection: Connection): void };
+export type RunningMesh = Mesh & {
+  start(): void;
+  stop(): void;
+  wake(unit: Unit | null): void;
+  accept(connection: Connection): void;
+};
 
-export function createMesh(_ports: Ports, storage: Storage, config: MeshConfig): RunningMesh {
-  const alone = failure('not_found', 'There is no such peer.');
+/** What the parts of the mesh share. */
+export type MeshParts = {
+  readonly ports: Ports;
+  readonly storage: Storage;
+  readonly config: MeshConfig;
+  readonly peers: PeerBook;
+  readonly dialer: Dialer;
+  readonly alarms: Alarms;
+  /** Open links by replica id. */
+  readonly links: Map<string, Link>;
+  isEnabled(): boolean;
+  replan(): void;
+  closePeer(id: string, reason: string): void;
+};
+
+const tickMs = 1_000;
+/** Bookkeeping of peers is written this often, beside the moments that matter. */
+const saveEveryTicks = 300;
+
+export function createMesh(
+  ports: Ports,
+  storage: Storage,
+  config: MeshConfig,
+  recordSync: (row: SyncRow) => void,
+): RunningMesh {
+  const { clock, log } = ports;
+  const links = new Map<string, Link>();
+  /** Connections that have not greeted yet, with the address that we dialed, if we did. */
+  const strangers = new Map<Link, AddressState | null>();
+  const addressByLink = new WeakMap<Link, AddressState>();
+  const alarms = createAlarms(clock);
+  const peers = createPeerBook(storage);
+  const snapshot = createSnapshot(storage, ports.crypto);
+  let enabled = readMeta(storage.handle().statements, 'mesh_enabled', true);
+  let timer: TimerHandle | null = null;
+  let ticks = 0;
+  let stopped = false;
+
+  const dialer = createDialer(ports, { isWanted, connected: (connection, address) => open(connection, address) });
+  const parts: MeshParts = {
+    ports,
+    storage,
+    config,
+    peers,
+    dialer,
+    alarms,
+    links,
+    isEnabled: () => enabled,
+    replan,
+    closePeer: (id, reason) => links.get(id)?.close(reason),
+  };
+  const forks: Forks = createForks(parts);
+  const inbox: Inbox = createInbox(ports, storage, {
+    refused: (link, frame, index, refusal) => forks.refused(link, frame, index, refusal),
+    applied(link, ops, conflicts) {
+      link.exchange.itemsReceived += ops;
+      link.exchange.conflicts += conflicts;
+    },
+  });
+
+  const events: LinkEvents = {
+    own: ownSide,
+    greeted,
+    peerHeads,
+    commits: (link, frame, bytes) => inbox.push(link, frame, bytes),
+    measured(link, rttMs, offsetMs) {
+      const entry = entryOf(link);
+      if (!entry) return;
+      entry.rttMs = rttMs;
+      entry.clockOffsetMs = offsetMs;
+      entry.lastSeen = clock.now();
+      judgeClock();
+    },
+    compared,
+    refused(link, reason, detail) {
+      const who = link.peer?.name ?? `an appliance at ${link.connection.address}`;
+      log.warn('a peer was refused', { reason, peer: link.peerKeyId, address: link.connection.address, detail });
+      if (reason === 'heartbeat_timeout') return;
+      alarms.raise(`refused ${link.peerKeyId}`, 'peer_refused', `${who} was refused: ${detail}.`);
+      const address = strangers.get(link);
+      if (address) address.lastError = detail;
+    },
+    closed,
+  };
+
+  function ownSide(link: Link): OwnSide {
+    const { config: own, crypto, proof } = { config, crypto: ports.crypto, proof: config.shopKey };
+    const claim = (role: Link['role'], key: Uint8Array, otherKey: Uint8Array, protocol: OwnSide['protocol']) =>
+      proof ? proofText(crypto, proof, link.connection, { role, key, otherKey, protocol }) : '';
+    const ownKey = ports.signer.publicKey;
+    const peerKey = link.connection.peerKey;
+    const otherRole = link.role === 'dialer' ? 'listener' : 'dialer';
+    return Object.assign(snapshot.now(), {
+      id: own.replicaId,
+      name: own.name,
+      version: own.version,
+      shop: own.shop,
+      meshPort: own.meshPort,
+      protocol: protocolRange,
+      proof: () => claim(link.role, ownKey, peerKey, protocolRange),
+      isPeerProof: (text: string, protocol: OwnSide['protocol']) =>
+        proof !== null && isSameSecret(text, claim(otherRole, peerKey, ownKey, protocol)),
+      peerKeyId: link.peerKeyId,
+      wallMs: Math.max(0, Math.trunc(clock.now())),
+    });
+  }
+
+  function open(connection: Connection, address: AddressState | null): void {
+    const peerKeyId = replicaIdOf(ports.crypto.sha256, connection.peerKey);
+    const reason = reasonToRefuse(peerKeyId);
+    if (peerKeyId === config.replicaId && address) address.peerId = 'self';
+    if (reason !== undefined) {
+      connection.close(reason);
+      if (address) dialer.failed(address, reason);
+      return;
+    }
+    const link = createLink(ports, storage, connection, peerKeyId, events);
+    strangers.set(link, address);
+    if (address) addressByLink.set(link, address);
+    link.dispatch({ kind: 'opened' });
+  }
+
+  function reasonToRefuse(peerKeyId: string): string | undefined {
+    if (stopped || !enabled) return 'the mesh is turned off here';
+    if (peerKeyId === config.replicaId) return 'this is our own address';
+    if (peers.get(peerKeyId)?.trust === 'revoked') {
+      alarms.raise(
+        `revoked ${peerKeyId}`,
+        'revoked_peer',
+        `The revoked appliance ${peers.get(peerKeyId)?.name} tries to connect.`,
+      );
+      return 'this appliance is revoked';
+    }
+    return strangers.size >= connectionsPendingMax ? 'too many connections at once' : undefined;
+  }
+
+  function greeted(link: Link, peer: NonNullable<Link['peer']>): void {
+    const address = strangers.get(link);
+    strangers.delete(link);
+    const entry = peers.meet(peer.id, peer.name);
+    if (!entry || stopped) return link.close('no room for another peer');
+    const standing = links.get(peer.id);
+    if (standing) {
+      const survivor = survivingLink(claimOf(standing), claimOf(link)).link;
+      const loser = survivor === link ? standing : link;
+      if (loser === link) {
+        rememberAddress(link, entry, address ?? null);
+        return link.close('another link to the same peer stands');
+      }
+      links.delete(peer.id);
+      loser.close('replaced by another link to the same peer');
+    }
+    links.set(peer.id, link);
+    entry.name = peer.name;
+    entry.version = peer.version;
+    entry.lastSeen = clock.now();
+    entry.lastError = null;
+    rememberAddress(link, entry, address ?? null);
+    peers.save(entry);
+    alarms.clear(`refused ${peer.id}`);
+    log.info('linked to a peer', { peer: peer.name, id: peer.id, address: link.connection.address });
+  }
+
+  const claimOf = (link: Link) => ({
+    link,
+    dialerId: link.role === 'dialer' ? config.replicaId : link.peerKeyId,
+    listenerId: link.role === 'dialer' ? link.peerKeyId : config.replicaId,
+    openedAt: link.session().openedAt,
+  });
+
+  function rememberAddress(link: Link, entry: PeerEntry, address: AddressState | null): void {
+    if (address) {
+      address.peerId = entry.id;
+      address.failures = 0;
+      address.lastError = null;
+      address.wasConnected = true;
+      entry.address = address.address;
+    } else if (link.peer && link.peer.meshPort > 0 && entry.address === null) {
+      const host = link.connection.address.replace(/:[0-9]+$/, '');
+      entry.address = `${host}:${link.peer.meshPort}`;
+      dialer.add(entry.address, 'remembered');
+    }
+    for (const known of dialer.addresses()) if (known.address === entry.address) known.peerId = entry.id;
+  }
+
+  function peerHeads(link: Link, heads: Heads, hashes: Readonly<Record<string, string>>): void {
+    const entry = entryOf(link);
+    if (entry) entry.heads = joinHeads(entry.heads, heads);
+    protectOwnNumbers(heads);
+    forks.compare(link, heads, hashes);
+    replan();
+  }
+
+  /** A peer that holds more of our own ops than we do: we are a restored copy. Nothing is written under that epoch. */
+  function protectOwnNumbers(heads: Heads): void {
+    const state = storage.state();
+    let epoch = state.epoch;
+    for (const origin in heads) {
+      if (replicaOf(origin) !== config.replicaId) continue;
+      const held = state.origins.get(origin)?.head ?? 0;
+      if (epochOf(origin) > epoch || (epochOf(origin) === epoch && numberAt(heads, origin) > held))
+        epoch = epochOf(origin) + 1;
+    }
+    if (epoch === state.epoch) return;
+    log.warn('peers hold more of our own writing than we do: a restored copy; a new epoch begins', { epoch });
+    alarms.raise(
+      'restored',
+      'restored_copy',
+      'This appliance runs on an older copy of its books; what was missing comes back from its peers.',
+    );
+    storage.note((handle) => startEpoch(handle, epoch));
+  }
+
+  function compared(link: Link, equal: boolean, differing: readonly string[]): void {
+    const entry = entryOf(link);
+    if (!entry) return;
+    const key = `differ ${entry.id}`;
+    if (equal) {
+      const now = clock.now();
+      entry.verifiedEqualAt = now;
+      entry.heads = joinHeads(entry.heads, storage.books.heads());
+      alarms.clear(key);
+      record(link, entry, null);
+      return;
+    }
+    const what = differing.length > 0 ? differing.join(', ') : 'the books';
+    alarms.raise(
+      key,
+      'books_differ',
+      `${entry.name} holds the same entries but other figures: ${what}. Run verify on both.`,
+    );
+    log.error('books differ although heads are equal', { peer: entry.id, parts: differing });
+  }
+
+  function closed(link: Link, reason: string): void {
+    const address = addressByLink.get(link);
+    strangers.delete(link);
+    inbox.forget(link);
+    const entry = link.peer ? peers.get(link.peer.id) : undefined;
+    if (entry) addCounters(entry, link);
+    if (link.peer && entry && links.get(link.peer.id) === link) {
+      links.delete(link.peer.id);
+      log.info('a link ended', { peer: entry.name, reason });
+      record(link, entry, reason);
+      entry.lastError = reason;
+      entry.reconnectAttempts += 1;
+      if (!stopped) peers.save(entry);
+      for (const known of dialer.addresses())
+        if (known.peerId === entry.id && known !== address) dialer.failed(known, reason);
+      replan();
+    }
+    if (address && !stopped) dialer.failed(address, address.lastError ?? reason);
+  }
+
+  function record(link: Link, entry: PeerEntry, error: string | null): void {
+    const { exchange } = link;
+    const now = clock.now();
+    const isIdle = exchange.itemsReceived + exchange.itemsSent === 0;
+    const isRecent = ports.clock.monotonic() - link.lastRecordedAt < recordEveryMs;
+    if (isIdle || (isRecent && error === null)) return;
+    entry.lastSync = now;
+    link.lastRecordedAt = ports.clock.monotonic();
+    link.exchange = newExchange(now);
+    const { startedAt, ...figures } = exchange;
+    recordSync({
+      peerId: entry.id,
+      peerName: entry.name,
+      at: now,
+      durationMs: Math.max(0, Math.round(now - startedAt)),
+      ...figures,
+      error,
+    });
+  }
+
+  /** Asks each link for what it should send us. */
+  function replan(): void {
+    if (stopped) return;
+    const views = [...links].map(([peerId, link]) => ({
+      peerId,
+      heads: link.session().peerHeads,
+      wanted: link.session().wants,
+      refused: [...link.refused],
+    }));
+    const plan = planSubscriptions(config.replicaId, storage.books.heads(), views);
+    for (const [peerId, replicas] of plan) links.get(peerId)?.dispatch({ kind: 'subscribe', replicas });
+  }
+
+  function isWanted(address: AddressState): boolean {
+    if (stopped || !enabled || config.shopKey === null || address.peerId === 'self') return false;
+    const { peerId } = address;
+    return peerId === null || (!links.has(peerId) && peers.get(peerId)?.trust !== 'revoked');
+  }
+
+  function judgeClock(): void {
+    const offsets = [...links.keys()].map((id) => peers.get(id)?.clockOffsetMs ?? 0);
+    const offset = meshOffsetMs(offsets);
+    const isOff = Math.abs(offset) > clockSuspectMs;
+    storage.setMeshOffset(isOff ? offset : 0);
+    if (isOff)
+      alarms.raise(
+        'clock',
+        'clock_off',
+        `This appliance's clock is off by ${Math.round(Math.abs(offset) / 1000)} s: set it.`,
+      );
+    else alarms.clear('clock');
+  }
+
+  function tick(): void {
+    ticks += 1;
+    for (const link of [...strangers.keys(), ...links.values()]) link.dispatch({ kind: 'tick' });
+    if (ticks % saveEveryTicks === 0) for (const id of links.keys()) saveIfKnown(id);
+    if (ticks % saveEveryTicks === 0) purge();
+    timer = ports.timers.after(tickMs, tick);
+  }
+
+  /** Deleted records go when every trusted peer has seen them deleted, and nothing of that peer's can still be coming. */
+  function purge(): void {
+    const heads = storage.books.heads();
+    const known = peers
+      .all()
+      .filter((entry) => entry.trust === 'trusted')
+      .map((entry) => entry.heads);
+    const isHeldByAll = (wanted: Heads) => known.every((held) => covers(held, wanted));
+    if (peers.all().every((entry) => covers(heads, ofReplica(entry.heads, entry.id))))
+      purgeTombstones(storage, isHeldByAll);
+  }
+
+  function saveIfKnown(id: string): void {
+    const entry = peers.get(id);
+    if (entry) peers.save(entry);
+  }
+
+  const entryOf = (link: Link) => (link.peer ? peers.get(link.peer.id) : undefined);
+
+  const control = createMeshControl(parts, {
+    setEnabled(wanted) {
+      enabled = wanted;
+      storage.note(({ statements }) => writeMeta(statements, 'mesh_enabled', wanted));
+      if (wanted) dialer.dialNow();
+      else for (const link of [...links.values(), ...strangers.keys()]) link.close('the mesh was turned off');
+    },
+  });
+
   return {
-    start() {},
-    stop() {},
-    wake() {},
-    accept: (connection) => connection.close('not yet'),
-    status: () => ({
-      enabled: true,
-      replicaId: config.replicaId,
-      name: config.name,
-      shop: config.shop,
-      port: config.port,
-      meshPort: config.meshPort,
-      connected: 0,
-      verifiedEqualAt: null,
-      discovery: { mdns: { enabled: false }, static: 0, remembered: 0 },
-      peers: [],
-      alarms: [],
-    }),
-    stats: () => ({
-      connections: [],
-      totalMessagesSent: 0,
-      totalMessagesReceived: 0,
-      totalBytesSent: 0,
-      totalBytesReceived: 0,
-    }),
-    toggle() {},
-    reconnect() {},
-    peers: () => [],
-    addPeer: () => alone,
-    changePeer: () => alone,
-    removePeer: () => alone,
-    sync: () => alone,
-    history: () => [],
-    conflicts: () => ({ rows: [], next: null }),
-    conflict: () => undefined,
-    gossip: {
-      info: () => ({
-        id: config.replicaId,
-        name: config.name,
-        shop: config.shop,
-        version: config.version,
-        protocol: { min: 1, max: 1 },
-        heads: storage.books.heads(),
-        counts: storage.books.counts(),
-      }),
-      changes: () => alone,
-      apply: () => ({ results: [] }),
-      sync: () => ({ asked: 0 }),
+    ...control,
+    gossip: createGossip(parts),
+    start() {
+      for (const address of [...config.staticPeers, ...control.staticAddresses()]) dialer.add(address, 'static');
+      for (const entry of peers.all()) {
+        if (entry.address === null || entry.trust !== 'trusted') continue;
+        dialer.add(entry.address, 'remembered');
+        for (const known of dialer.addresses()) if (known.address === entry.address) known.peerId = entry.id;
+      }
+      timer = ports.timers.after(tickMs, tick);
+    },
+    wake(unit) {
+      if (stopped) return;
+      for (const link of links.values()) link.dispatch({ kind: 'wake' });
+      if (unit && unit.forkStatements.length > 0) forks.follow(unit.forkStatements);
+    },
+    accept: (connection) => open(connection, null),
+    stop() {
+      stopped = true;
+      timer?.cancel();
+      dialer.stop();
+      for (const [id, link] of links) {
+        const entry = peers.get(id);
+        if (!entry) continue;
+        addCounters(entry, link);
+        peers.save(entry);
+      }
+      for (const link of [...links.values(), ...strangers.keys()]) link.close('the appliance stops');
+      links.clear();
     },
   };
+}
+
+/** A busy link is recorded once a minute, not once a ping. */
+const recordEveryMs = 60_000;
+
+function addCounters(entry: PeerEntry, { counters }: Link): void {
+  entry.counters.messagesSent += counters.messagesSent;
+  entry.counters.messagesReceived += counters.messagesReceived;
+  entry.counters.bytesSent += counters.bytesSent;
+  entry.counters.bytesReceived += counters.bytesReceived;
+  entry.counters.lastPing = counters.lastPing;
+  entry.counters.lastPong = counters.lastPong;
 }

@@ -2,7 +2,6 @@
 
 import type { Outcome } from '../core/command.ts';
 import type { Heads } from '../core/heads.ts';
-import type { JsonObject } from '../core/json.ts';
 
 export type PeerState = 'connecting' | 'connected' | 'syncing' | 'disconnected' | 'reconnecting' | 'offline';
 export type Trust = 'pending' | 'trusted' | 'revoked';
@@ -56,39 +55,6 @@ export type ConnectionStats = {
   reconnectAttempts: number;
 };
 
-export type SyncRow = {
-  peerId: string;
-  peerName: string;
-  at: number;
-  itemsReceived: number;
-  itemsSent: number;
-  conflicts: number;
-  durationMs: number;
-  bytes: number;
-  error: string | null;
-};
-
-export type ConflictRow = {
-  id: string;
-  entity: string;
-  recordId: string;
-  /** field: two edits that did not know of each other; rival: two different tickets or movements under one id. */
-  kind: 'field' | 'rival';
-  /** Names of the fields in question (empty for a rival). */
-  fields: string[];
-  winner: ConflictSide;
-  loser: ConflictSide;
-  strategy: 'latest_edit' | 'earliest_fact';
-  detectedAt: number;
-  resolvedAt: number | null;
-  /** system, or the credential that resolved it. */
-  resolvedBy: string | null;
-  notes: string | null;
-};
-
-/** `values` by field name (merge.ts), or the whole body of a rival fact. */
-export type ConflictSide = { origin: string; number: number; stamp: string; at: number; values: JsonObject };
-
 export type GossipInfo = {
   id: string;
   name: string;
@@ -121,14 +87,6 @@ export type Mesh = {
   removePeer(id: string): Outcome<null>;
   /** "Sync now". Debounced and single-flight: `started` tells whether this call started one. */
   sync(id: string, bidirectional: boolean): Outcome<{ started: boolean }>;
-  history(filter: { peerId?: string | undefined; limit: number }): SyncRow[];
-  conflicts(filter: {
-    entity?: string | undefined;
-    resolved?: boolean | undefined;
-    after?: string | undefined;
-    limit: number;
-  }): { rows: ConflictRow[]; next: string | null };
-  conflict(id: string): ConflictRow | undefined;
   gossip: {
     info(): GossipInfo;
     /** `since`: a cursor from an earlier answer (heads), or a time; nothing is ever skipped. */

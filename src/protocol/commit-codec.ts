@@ -63,15 +63,6 @@ export function decodeCommit(origin: string, bytes: Uint8Array): Commit | undefi
   return at === bytes.length ? { from, seal, ops } : undefined;
 }
 
-/** The same commit bytes, saying that everything from `from` on to its first op is superseded. */
-export function withFrom(bytes: Uint8Array, from: number): Uint8Array {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (view.getFloat64(0) === from) return bytes;
-  const copy = bytes.slice();
-  new DataView(copy.buffer).setFloat64(0, from);
-  return copy;
-}
-
 /** A UTF-16 text of n units has at most 3n bytes of UTF-8; the unused room is cut off at the end. */
 function opRoom(op: Op): number {
   if (op.kind === 'whole') return 3 * (op.header.length + op.payload.length);

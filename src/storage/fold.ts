@@ -3,6 +3,7 @@
 
 import type { Origin } from '../core/heads.ts';
 import type { JsonObject } from '../core/json.ts';
+import { idPattern } from '../core/limits.ts';
 import type { OpHeader } from '../core/op.ts';
 import { foldMovement, foldTicket } from './fold-facts.ts';
 import { foldRecord } from './fold-records.ts';
@@ -20,15 +21,19 @@ export type Place = {
 export function foldOp(unit: Unit, place: Place, header: OpHeader, payload: JsonObject, payloadHash: Uint8Array): void {
   const isFact = header.seen === undefined;
   const understood =
-    header.entity === 'ticket' && isFact
+    idPattern.test(header.id) &&
+    (header.entity === 'ticket' && isFact
       ? foldTicket(unit, place, header, payload, payloadHash)
       : header.entity === 'movement' && isFact
         ? foldMovement(unit, place, header, payload, payloadHash)
         : isRecordEntity(header.entity) && !isFact
           ? foldRecord(unit, place, header, payload)
-          : false;
+          : header.entity === forkEntity && unit.forkStatements.push({ author: place.origin, payload }) > 0);
   if (!understood) unit.unreadableCount += 1;
 }
+
+/** Not of the books: a replica's word on its own fork. */
+export const forkEntity = 'fork';
 
 export const recordEntities = ['product', 'customer', 'terminal'] as const;
 

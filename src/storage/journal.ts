@@ -4,11 +4,11 @@
 import type { Origin } from '../core/heads.ts';
 import { recentCommitBytesMax } from '../core/limits.ts';
 import type { Commit, Op } from '../core/op.ts';
-import { encodeCommit, withFrom } from '../protocol/commit-codec.ts';
+import { encodeCommit } from '../protocol/commit-codec.ts';
 import type { Handle } from './open.ts';
 import type { OriginState } from './state.ts';
 import type { CommitRow, OpRow } from './statements.ts';
-import { type EncodedCommit, keyOf, lastKeyOf, numberOfKey } from './unit.ts';
+import { type EncodedCommit, indexOfKey, keyOf, lastKeyOf, numberOfKey } from './unit.ts';
 
 export type RecentCommits = {
   add(commit: EncodedCommit): void;
@@ -71,13 +71,7 @@ function readCommit(handle: Handle, origin: OriginState, after: number): Encoded
     row.live === 0 ? [] : statements.opsBetween.all(keyOf(origin.index, row.first), row.key),
   );
   const { first, last } = commit.seal;
-  return {
-    origin: origin.origin,
-    publicKey: origin.publicKey,
-    first,
-    last,
-    bytes: withFrom(encodeCommit(commit), after + 1),
-  };
+  return { origin: origin.origin, publicKey: origin.publicKey, first, last, bytes: encodeCommit(commit) };
 }
 
 /** A commit from its rows; `after` is the number up to which the reader already holds everything. */
@@ -103,4 +97,29 @@ export function opOf(row: OpRow): Op {
   const bytes = row.payload as Buffer;
   if (row.header !== null) return { kind: 'erased', header: row.header, payloadHash: bytes };
   return { kind: 'pruned', headerHash: bytes.subarray(0, 32), payloadHash: bytes.subarray(32, 64) };
+}
+
+/** Heads as they were before anything that arrived at or after a time (Unix milliseconds, as this appliance told it). */
+export function headsAtTime(handle: Handle, timeMs: number): Record<string, number> {
+  const { state, statements } = handle;
+  const heads: Record<string, number> = {};
+  for (const origin of state.origins.values()) if (origin.head > 0) heads[origin.origin] = origin.head;
+  // Arrival times never go back, so the first row of the range is found by halving.
+  let [low, high] = [1, state.seq + 1];
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    const [row] = statements.changesAfter.all(middle - 1, 1);
+    if (row && row.at < timeMs) low = row.seq + 1;
+    else high = middle;
+  }
+  for (let after = low - 1; ; ) {
+    const rows = statements.changesAfter.all(after, 1000);
+    for (const row of rows) {
+      const origin = state.originsByIndex.get(indexOfKey(row.op))?.origin;
+      if (origin) heads[origin] = Math.min(heads[origin] ?? 0, numberOfKey(row.op) - 1);
+      after = row.seq;
+    }
+    if (rows.length < 1000) break;
+  }
+  return Object.fromEntries(Object.entries(heads).filter(([, number]) => number > 0));
 }

@@ -112,6 +112,9 @@ export function prepareStatements(database: BetterSqlite3.Database) {
     ),
     commitAt: read<[number], CommitRow>('SELECT * FROM commits WHERE key = ?'),
     commitsBetween: read<[number, number], CommitRow>('SELECT * FROM commits WHERE key BETWEEN ? AND ? ORDER BY key'),
+    commitBackFrom: read<[number, number, number], CommitRow>(
+      'SELECT * FROM commits WHERE key > ? AND key <= ? ORDER BY key DESC LIMIT 1 OFFSET ?',
+    ),
     addCommit: write<[number, number, number, Uint8Array, Uint8Array, Uint8Array, number]>(
       'INSERT INTO commits (key, first, facts, before, after, signature, live) VALUES (?, ?, ?, ?, ?, ?, ?)',
     ),
@@ -196,6 +199,14 @@ export function prepareStatements(database: BetterSqlite3.Database) {
       'UPDATE conflicts SET resolved_at = ?, resolved_by = ?, notes = ? WHERE id = ?',
     ),
     deleteConflict: write<[string]>('DELETE FROM conflicts WHERE id = ?'),
+
+    clearState: ['records', 'barcodes', 'tickets', 'movements', 'product_movements', 'stock'].map((table) =>
+      write<[]>(`DELETE FROM ${table}`),
+    ),
+    addEvidence: write<[number, string, number, string, Uint8Array]>(
+      'INSERT INTO evidence (at, origin, number, reason, bytes) VALUES (?, ?, ?, ?, ?)',
+    ),
+    deleteOldEvidence: write<[number]>('DELETE FROM evidence WHERE row <= ?'),
 
     deleteStock: write<[string]>('DELETE FROM stock WHERE product = ?'),
   };

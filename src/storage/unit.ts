@@ -4,6 +4,7 @@
 import type { Stamp } from '../core/clock.ts';
 import { addTerm, subtractTerm } from '../core/digest.ts';
 import type { Origin } from '../core/heads.ts';
+import type { JsonObject } from '../core/json.ts';
 import { opNumberMax, originsMax } from '../core/limits.ts';
 import { genesisHead, type Op } from '../core/op.ts';
 import type { Crypto, Signer } from '../ports.ts';
@@ -53,6 +54,8 @@ export type Unit = UnitContext & {
   /** Conflicts first seen in this unit; ops that could be stored but not understood. */
   conflictCount: number;
   unreadableCount: number;
+  /** Ops in which a replica says which of its branches after a fork is void (see branch.ts). */
+  readonly forkStatements: { readonly author: Origin; readonly payload: JsonObject }[];
   opCount: number;
   local: { origin: OriginState; ops: Op[]; bytes: number; head: Uint8Array; facts: number; stamp: Stamp } | null;
 };
@@ -69,6 +72,7 @@ export function createUnit(context: UnitContext, state: StorageState, clockMs: n
     encoded: [],
     conflictCount: 0,
     unreadableCount: 0,
+    forkStatements: [],
     opCount: 0,
     local: null,
   };

@@ -1,0 +1,83 @@
+// What appliances say to each other, as values; protocol/ has their bytes. Append-only: a member may be added, none may
+// change its meaning.
+
+import type { Heads } from './heads.ts';
+
+export type Role = 'dialer' | 'listener';
+export type ProtocolRange = { readonly min: number; readonly max: number };
+
+/** The first thing either side says: that it holds the shop key, on this very channel. Nothing else is told before. */
+export type ProofMessage = { readonly type: 'proof'; readonly protocol: ProtocolRange; readonly proof: string };
+
+export type HelloMessage = {
+  readonly type: 'hello' | 'hello_ack';
+  readonly id: string;
+  readonly name: string;
+  readonly version: string;
+  readonly shop: string;
+  /** Port under which the sender's mesh can be dialed, 0 when it cannot. */
+  readonly meshPort: number;
+  readonly heads: Heads;
+  /** Chain head of each origin at that number, first 16 hex digits: equal numbers with unequal hashes are a fork. */
+  readonly hashes: { readonly [origin: string]: string };
+};
+
+/**
+ * "Send me what these replicas wrote, from my heads on, and what they write from now on." Replaces what was wanted
+ * before. Without `again`, what was already sent on this link is not sent again.
+ */
+export type WantMessage = {
+  readonly type: 'want';
+  readonly replicas: readonly string[];
+  readonly heads: Heads;
+  readonly again: boolean;
+};
+
+/** What is durable at the sender, of the origins just received. */
+export type AckMessage = { readonly type: 'ack'; readonly heads: Heads };
+
+export type HeadsMessage = {
+  readonly type: 'heads';
+  readonly heads: Heads;
+  readonly hashes: { readonly [origin: string]: string };
+};
+
+/** `at` in Unix milliseconds; `heads` 16 and `books` 32 hex digits of digests. A pong brings back the ping's `at` as `echo`. */
+export type PingMessage = {
+  readonly type: 'ping';
+  readonly at: number;
+  readonly heads: string;
+  readonly books: string;
+};
+export type PongMessage = {
+  readonly type: 'pong';
+  readonly at: number;
+  readonly echo: number;
+  readonly heads: string;
+  readonly books: string;
+};
+
+/** "Compare heads now." `bidirectional` asks the other side to fetch from us, too; it is never answered by a request. */
+export type SyncRequestMessage = { readonly type: 'sync_request'; readonly bidirectional: boolean };
+
+/** Digests of the parts of the books, sent when heads are equal and books are not. */
+export type BooksMessage = {
+  readonly type: 'books';
+  readonly heads: string;
+  readonly digests: { readonly [part: string]: string };
+};
+
+/** Why the sender is about to close, in words for the other side's log. */
+export type ByeMessage = { readonly type: 'bye'; readonly reason: string };
+
+export type Message =
+  | ProofMessage
+  | HelloMessage
+  | WantMessage
+  | AckMessage
+  | HeadsMessage
+  | PingMessage
+  | PongMessage
+  | SyncRequestMessage
+  | BooksMessage
+  | ByeMessage;

@@ -1,0 +1,455 @@
+// The sync session of one link, pure: (session, event) → {session, effects}. It proves, greets, answers what the other
+// side wants, keeps a window of unacknowledged bytes, pings, and compares heads and books. It keeps no ops and no
+// queue: what to send next is always read from the journal, from where the other side is known to be.
+
+import { type Heads, isSameHeads, joinHeads, missingCount, numberAt, replicaOf } from './heads.ts';
+import { batchBytesTarget, handshakeMs, pingIntervalMs, pongMs, resendMs, stallMs, windowBytesMax } from './limits.ts';
+import type { BooksMessage, HelloMessage, Message, PingMessage, PongMessage, ProtocolRange, Role } from './message.ts';
+
+/** What the session knows of its own side; read anew for each event. */
+export type OwnSide = {
+  readonly id: string;
+  readonly name: string;
+  readonly version: string;
+  readonly shop: string;
+  readonly meshPort: number;
+  readonly protocol: ProtocolRange;
+  readonly heads: Heads;
+  readonly hashes: { readonly [origin: string]: string };
+  readonly headsDigest: string;
+  readonly booksDigest: string;
+  readonly parts: { readonly [part: string]: string };
+  /** Our proof for this channel; and whether a text is the proof that the other side must give. */
+  readonly proof: () => string;
+  readonly isPeerProof: (proof: string, protocol: ProtocolRange) => boolean;
+  /** Id that belongs to the key in the other side's certificate. */
+  readonly peerKeyId: string;
+  readonly wallMs: number;
+};
+
+export type Peer = {
+  readonly id: string;
+  readonly name: string;
+  readonly version: string;
+  readonly meshPort: number;
+  readonly protocol: number;
+};
+
+type InFlight = { readonly origin: string; readonly last: number; readonly bytes: number };
+
+export type Session = {
+  readonly role: Role;
+  readonly phase: 'proving' | 'greeting' | 'open' | 'closed';
+  readonly protocol: number;
+  readonly peer: Peer | null;
+  /** What the other side is known to hold, durable. */
+  readonly peerHeads: Heads;
+  /** Replicas that it wants from us, and how far each origin has been sent on this link. */
+  readonly peerWants: readonly string[];
+  readonly sent: Heads;
+  readonly inFlight: readonly InFlight[];
+  /** Replicas that we want from it. */
+  readonly wants: readonly string[];
+  readonly openedAt: number;
+  readonly lastTickAt: number;
+  readonly lastFrameAt: number;
+  /** When commits last came, or we last asked for them again. */
+  readonly lastProgressAt: number;
+  readonly lastAskedAt: number;
+  readonly pingAt: number;
+  readonly awaitingPong: boolean;
+  readonly unequalPings: number;
+  readonly booksUnequal: number;
+};
+
+/** Times are monotonic milliseconds. */
+export type Event =
+  | { readonly kind: 'opened' }
+  | { readonly kind: 'message'; readonly message: Message }
+  /** A frame of commits came in: told for the heads and the clock of progress; the mesh applies it. */
+  | { readonly kind: 'commitsReceived' }
+  /** Commits of these origins are durable here; `gap` when some could not be placed. */
+  | { readonly kind: 'applied'; readonly heads: Heads; readonly gap: boolean }
+  /** The answer to a `read` effect: commits up to `last` were put on the wire (bytes 0: there were none). */
+  | { readonly kind: 'sent'; readonly origin: string; readonly last: number; readonly bytes: number }
+  /** Our own origin has parted from what the other side holds: send it to us from this number on. */
+  | { readonly kind: 'rewind'; readonly origin: string; readonly number: number }
+  | { readonly kind: 'subscribe'; readonly replicas: readonly string[] }
+  | { readonly kind: 'syncRequested'; readonly bidirectional: boolean }
+  /** Our journal has grown, or the socket has room again. */
+  | { readonly kind: 'wake' }
+  | { readonly kind: 'tick' };
+
+export type Effect =
+  | { readonly kind: 'send'; readonly message: Message }
+  | { readonly kind: 'read'; readonly origin: string; readonly after: number; readonly bytesMax: number }
+  | { readonly kind: 'greeted'; readonly peer: Peer }
+  /** The other side's heads are news: plan subscriptions again, look for forks. */
+  | { readonly kind: 'peerHeads'; readonly heads: Heads; readonly hashes: { readonly [origin: string]: string } }
+  | { readonly kind: 'measured'; readonly rttMs: number; readonly offsetMs: number }
+  /** Digests of equal heads were compared. `parts` names what differs, where that is known. */
+  | { readonly kind: 'compared'; readonly equal: boolean; readonly parts: readonly string[] }
+  | { readonly kind: 'close'; readonly reason: CloseReason; readonly detail: string };
+
+export type CloseReason =
+  | 'protocol_mismatch'
+  | 'not_of_this_shop'
+  | 'handshake_timeout'
+  | 'heartbeat_timeout'
+  | 'malformed'
+  | 'identity_mismatch';
+
+/** Frames already under way arrive within this time. */
+const gapAskMs = 500;
+
+export type Stepped = { readonly session: Session; readonly effects: readonly Effect[] };
+
+export function createSession(role: Role, now: number): Session {
+  return {
+    role,
+    phase: 'proving',
+    protocol: 0,
+    peer: null,
+    peerHeads: {},
+    peerWants: [],
+    sent: {},
+    inFlight: [],
+    wants: [],
+    openedAt: now,
+    lastTickAt: now,
+    lastFrameAt: now,
+    lastProgressAt: now,
+    lastAskedAt: Number.NEGATIVE_INFINITY,
+    pingAt: now,
+    awaitingPong: false,
+    unequalPings: 0,
+    booksUnequal: 0,
+  };
+}
+
+export function step(session: Session, event: Event, own: OwnSide, now: number): Stepped {
+  if (session.phase === 'closed') return { session, effects: [] };
+  switch (event.kind) {
+    case 'opened':
+      return {
+        session,
+        effects: [{ kind: 'send', message: { type: 'proof', protocol: own.protocol, proof: own.proof() } }],
+      };
+    case 'message':
+      return onMessage({ ...session, lastFrameAt: now }, event.message, own, now);
+    case 'commitsReceived':
+      return session.phase === 'open'
+        ? { session: { ...session, lastFrameAt: now, lastProgressAt: now }, effects: [] }
+        : close(session, 'malformed', 'commits before the greeting');
+    case 'applied':
+      return onApplied(session, event.heads, event.gap, own, now);
+    case 'sent':
+      return onSent(session, event, own);
+    case 'rewind':
+      return askAgain(session, rewound(own.heads, event.origin, event.number), now);
+    case 'subscribe':
+      return onSubscribe(session, event.replicas, own, now);
+    case 'syncRequested':
+      return onSyncRequested(session, event.bidirectional, own, now);
+    case 'wake':
+      return { session, effects: nextRead(session, own) };
+    case 'tick':
+      return onTick(session, own, now);
+  }
+}
+
+// Proving and greeting
+
+function onMessage(session: Session, message: Message, own: OwnSide, now: number): Stepped {
+  if (message.type === 'bye') return { session, effects: [] };
+  if (session.phase === 'proving') {
+    if (message.type !== 'proof') return close(session, 'malformed', `${message.type} before a proof`);
+    return onProof(session, message.protocol, message.proof, own);
+  }
+  if (session.phase === 'greeting') {
+    if (message.type !== (session.role === 'dialer' ? 'hello_ack' : 'hello'))
+      return close(session, 'malformed', `${message.type} before the greeting`);
+    return onHello(session, message as HelloMessage, own, now);
+  }
+  return onOpenMessage(session, message, own, now);
+}
+
+function onProof(session: Session, range: ProtocolRange, proof: string, own: OwnSide): Stepped {
+  if (!own.isPeerProof(proof, range)) return close(session, 'not_of_this_shop', 'it did not prove the shop key');
+  const protocol = Math.min(range.max, own.protocol.max);
+  if (protocol < range.min || protocol < own.protocol.min) {
+    const older = range.max < own.protocol.min ? 'that appliance' : 'this appliance';
+    const detail = `it speaks protocol ${range.min} to ${range.max}, we speak ${own.protocol.min} to ${own.protocol.max}: update ${older}`;
+    return close(session, 'protocol_mismatch', detail);
+  }
+  const greeting: Session = { ...session, phase: 'greeting', protocol };
+  return {
+    session: greeting,
+    effects: session.role === 'dialer' ? [{ kind: 'send', message: hello('hello', own) }] : [],
+  };
+}
+
+const hello = (type: 'hello' | 'hello_ack', own: OwnSide): HelloMessage => ({
+  type,
+  id: own.id,
+  name: own.name,
+  version: own.version,
+  shop: own.shop,
+  meshPort: own.meshPort,
+  heads: own.heads,
+  hashes: own.hashes,
+});
+
+function onHello(session: Session, message: HelloMessage, own: OwnSide, now: number): Stepped {
+  if (message.id !== own.peerKeyId) return close(session, 'identity_mismatch', 'its id is not that of its certificate');
+  if (message.shop !== own.shop) return close(session, 'not_of_this_shop', 'it is of another shop');
+  const { id, name, version, meshPort } = message;
+  const peer: Peer = { id, name, version, meshPort, protocol: session.protocol };
+  const open: Session = {
+    ...session,
+    phase: 'open',
+    peer,
+    peerHeads: message.heads,
+    openedAt: now,
+    lastProgressAt: now,
+    pingAt: now - pingIntervalMs,
+  };
+  const effects: Effect[] = [];
+  if (session.role === 'listener') effects.push({ kind: 'send', message: hello('hello_ack', own) });
+  effects.push({ kind: 'greeted', peer }, { kind: 'peerHeads', heads: message.heads, hashes: message.hashes });
+  return { session: open, effects };
+}
+
+// Open
+
+function onOpenMessage(session: Session, message: Message, own: OwnSide, now: number): Stepped {
+  switch (message.type) {
+    case 'want':
+      return onWant(session, message.replicas, message.heads, message.again, own);
+    case 'ack':
+      return acknowledged(session, message.heads, own);
+    case 'heads':
+      return onHeads(session, message.heads, message.hashes, own, now);
+    case 'ping':
+      return onPing(session, message, own);
+    case 'pong':
+      return onPong(session, message, own, now);
+    case 'sync_request':
+      return onSyncAsked(session, message.bidirectional, own, now);
+    case 'books':
+      return onBooks(session, message, own);
+    default:
+      return close(session, 'malformed', `${message.type} on an open link`);
+  }
+}
+
+function onWant(session: Session, replicas: readonly string[], heads: Heads, again: boolean, own: OwnSide): Stepped {
+  const sent = again ? { ...session.sent, ...restart(session, replicas, heads, own) } : joinHeads(session.sent, heads);
+  const next: Session = {
+    ...session,
+    peerWants: replicas,
+    sent,
+    inFlight: again ? [] : session.inFlight,
+    peerHeads: joinHeads(session.peerHeads, heads),
+  };
+  return { session: next, effects: nextRead(next, own) };
+}
+
+/** Positions for sending again: where the other side says it is. */
+function restart(session: Session, replicas: readonly string[], heads: Heads, own: OwnSide): Heads {
+  const origins = Object.keys({ ...session.sent, ...own.heads }).filter((origin) =>
+    replicas.includes(replicaOf(origin)),
+  );
+  return Object.fromEntries(origins.map((origin) => [origin, numberAt(heads, origin)]));
+}
+
+function acknowledged(session: Session, heads: Heads, own: OwnSide): Stepped {
+  const peerHeads = joinHeads(session.peerHeads, heads);
+  const inFlight = session.inFlight.filter((frame) => numberAt(peerHeads, frame.origin) < frame.last);
+  const next = { ...session, peerHeads, inFlight };
+  return { session: next, effects: nextRead(next, own) };
+}
+
+function onHeads(session: Session, heads: Heads, hashes: HelloMessage['hashes'], own: OwnSide, now: number): Stepped {
+  const after = acknowledged(session, heads, own);
+  const asked = askAgainIfStuck(after.session, own, now);
+  return {
+    session: asked.session,
+    effects: [{ kind: 'peerHeads', heads: after.session.peerHeads, hashes }, ...after.effects, ...asked.effects],
+  };
+}
+
+/** What we want did not come although the other side has it: frames were lost on the way. */
+function askAgainIfStuck(session: Session, own: OwnSide, now: number): Stepped {
+  const lacking = Object.keys(session.peerHeads).some(
+    (origin) =>
+      session.wants.includes(replicaOf(origin)) && numberAt(session.peerHeads, origin) > numberAt(own.heads, origin),
+  );
+  if (!lacking || now - session.lastProgressAt < resendMs) return { session, effects: [] };
+  return askAgain(session, own.heads, now);
+}
+
+function askAgain(session: Session, heads: Heads, now: number): Stepped {
+  const message: Message = { type: 'want', replicas: session.wants, heads, again: true };
+  return { session: { ...session, lastProgressAt: now, lastAskedAt: now }, effects: [{ kind: 'send', message }] };
+}
+
+function rewound(heads: Heads, origin: string, number: number): Heads {
+  const { [origin]: _, ...others } = heads;
+  return number > 0 ? { ...others, [origin]: number } : others;
+}
+
+function onSubscribe(session: Session, replicas: readonly string[], own: OwnSide, now: number): Stepped {
+  if (session.phase !== 'open' || isSameList(session.wants, replicas)) return { session, effects: [] };
+  const message: Message = { type: 'want', replicas, heads: own.heads, again: false };
+  return { session: { ...session, wants: replicas, lastProgressAt: now }, effects: [{ kind: 'send', message }] };
+}
+
+function onApplied(session: Session, heads: Heads, gap: boolean, own: OwnSide, now: number): Stepped {
+  if (session.phase !== 'open') return { session, effects: [] };
+  const acked: Session = { ...session, peerHeads: joinHeads(session.peerHeads, heads) };
+  const ack: Effect = { kind: 'send', message: { type: 'ack', heads } };
+  // Frames that were under way when we asked last are gaps, too: once is enough.
+  if (!gap || now - session.lastAskedAt < gapAskMs) return { session: acked, effects: [ack] };
+  const again = askAgain(acked, own.heads, now);
+  return { session: again.session, effects: [ack, ...again.effects] };
+}
+
+function onSyncRequested(session: Session, bidirectional: boolean, own: OwnSide, now: number): Stepped {
+  if (session.phase !== 'open') return { session, effects: [] };
+  const again = askAgain(session, own.heads, now);
+  const effects: Effect[] = [
+    { kind: 'send', message: headsMessage(own) },
+    { kind: 'send', message: { type: 'sync_request', bidirectional } },
+    ...again.effects,
+  ];
+  return { session: again.session, effects };
+}
+
+/** Asked to compare: our heads are the answer; asked for both ways, we fetch too. Never a request in return. */
+function onSyncAsked(session: Session, bidirectional: boolean, own: OwnSide, now: number): Stepped {
+  const answer: Effect = { kind: 'send', message: headsMessage(own) };
+  if (!bidirectional) return { session, effects: [answer] };
+  const again = askAgain(session, own.heads, now);
+  return { session: again.session, effects: [answer, ...again.effects] };
+}
+
+const headsMessage = (own: OwnSide): Message => ({ type: 'heads', heads: own.heads, hashes: own.hashes });
+
+// Sending
+
+/** The next piece to read from the journal and send, while the window has room. */
+function nextRead(session: Session, own: OwnSide): Effect[] {
+  if (session.phase !== 'open') return [];
+  const unacknowledged = session.inFlight.reduce((sum, frame) => sum + frame.bytes, 0);
+  if (unacknowledged >= windowBytesMax) return [];
+  const bytesMax = Math.min(batchBytesTarget, windowBytesMax - unacknowledged);
+  for (const origin in own.heads) {
+    const after = numberAt(session.sent, origin);
+    if (after >= numberAt(own.heads, origin) || !session.peerWants.includes(replicaOf(origin))) continue;
+    return [{ kind: 'read', origin, after, bytesMax }];
+  }
+  return [];
+}
+
+function onSent(session: Session, event: { origin: string; last: number; bytes: number }, own: OwnSide): Stepped {
+  if (event.bytes === 0) return { session, effects: [] };
+  const next: Session = {
+    ...session,
+    sent: { ...session.sent, [event.origin]: event.last },
+    inFlight: [...session.inFlight, { origin: event.origin, last: event.last, bytes: event.bytes }],
+  };
+  return { session: next, effects: nextRead(next, own) };
+}
+
+// Heartbeat and comparison
+
+function onTick(session: Session, own: OwnSide, now: number): Stepped {
+  const late = now - session.lastTickAt > stallMs;
+  const ticked: Session = { ...session, lastTickAt: now };
+  if (session.phase !== 'open') {
+    if (now - session.openedAt < handshakeMs || late) return { session: ticked, effects: [] };
+    return close(ticked, 'handshake_timeout', 'no greeting in time');
+  }
+  if (session.awaitingPong && now - session.pingAt >= pongMs && session.lastFrameAt < session.pingAt) {
+    // Our own loop or disk was stalled: what the other side said may be waiting unread.
+    if (late) return { session: { ...ticked, pingAt: now }, effects: [] };
+    return close(ticked, 'heartbeat_timeout', 'it did not answer');
+  }
+  if (now - session.pingAt < pingIntervalMs) return { session: ticked, effects: [] };
+  const stuck = askAgainIfStuck({ ...ticked, pingAt: now, awaitingPong: true }, own, now);
+  const ping: Effect = {
+    kind: 'send',
+    message: { type: 'ping', at: own.wallMs, heads: own.headsDigest, books: own.booksDigest },
+  };
+  return { session: stuck.session, effects: [ping, ...stuck.effects] };
+}
+
+function onPing(session: Session, ping: PingMessage, own: OwnSide): Stepped {
+  const message: Message = {
+    type: 'pong',
+    at: own.wallMs,
+    echo: ping.at,
+    heads: own.headsDigest,
+    books: own.booksDigest,
+  };
+  const compared = compare(session, ping.heads, ping.books, own);
+  return { session: compared.session, effects: [{ kind: 'send', message }, ...compared.effects] };
+}
+
+function onPong(session: Session, pong: PongMessage, own: OwnSide, now: number): Stepped {
+  const rttMs = Math.max(0, now - session.pingAt);
+  // Cristian's algorithm: the other side's clock was read about half a round trip ago.
+  const offsetMs = Math.round(pong.at + rttMs / 2 - own.wallMs);
+  const compared = compare({ ...session, awaitingPong: false }, pong.heads, pong.books, own);
+  return { session: compared.session, effects: [{ kind: 'measured', rttMs, offsetMs }, ...compared.effects] };
+}
+
+function compare(session: Session, heads: string, books: string, own: OwnSide): Stepped {
+  if (heads !== own.headsDigest) {
+    const unequalPings = session.unequalPings + 1;
+    // Twice in a row is no passing state of a busy link: say in full what we hold.
+    const effects: Effect[] = unequalPings % 2 === 0 ? [{ kind: 'send', message: headsMessage(own) }] : [];
+    return { session: { ...session, unequalPings, booksUnequal: 0 }, effects };
+  }
+  const level: Session = {
+    ...session,
+    unequalPings: 0,
+    peerHeads: joinHeads(session.peerHeads, own.heads),
+    sent: joinHeads(session.sent, own.heads),
+    inFlight: [],
+  };
+  if (books === own.booksDigest)
+    return { session: { ...level, booksUnequal: 0 }, effects: [{ kind: 'compared', equal: true, parts: [] }] };
+  const message: BooksMessage = { type: 'books', heads: own.headsDigest, digests: own.parts };
+  const first = session.booksUnequal === 0;
+  return {
+    session: { ...level, booksUnequal: session.booksUnequal + 1 },
+    effects: first ? [{ kind: 'send', message }] : [{ kind: 'compared', equal: false, parts: [] }],
+  };
+}
+
+function onBooks(session: Session, message: BooksMessage, own: OwnSide): Stepped {
+  if (message.heads !== own.headsDigest) return { session, effects: [] };
+  const parts = Object.keys(own.parts).filter((part) => own.parts[part] !== message.digests[part]);
+  return { session, effects: parts.length > 0 ? [{ kind: 'compared', equal: false, parts }] : [] };
+}
+
+// Figures
+
+/** Ops that we hold and the other side has not acknowledged. */
+export const pendingCount = (session: Session, ours: Heads): number => missingCount(session.peerHeads, ours);
+/** Ops that the other side is known to hold and we do not. */
+export const behindCount = (session: Session, ours: Heads): number => missingCount(ours, session.peerHeads);
+export const isLevel = (session: Session, ours: Heads): boolean => isSameHeads(session.peerHeads, ours);
+
+const isSameList = (a: readonly string[], b: readonly string[]): boolean =>
+  a.length === b.length && a.every((item, index) => item === b[index]);
+
+function close(session: Session, reason: CloseReason, detail: string): Stepped {
+  const goodbye: Effect[] =
+    session.phase === 'open' || reason === 'protocol_mismatch'
+      ? [{ kind: 'send', message: { type: 'bye', reason: detail } }]
+      : [];
+  return { session: { ...session, phase: 'closed' }, effects: [...goodbye, { kind: 'close', reason, detail }] };
+}

@@ -1,0 +1,29 @@
+// What needs an eye now: one line for each cause, until it is gone. Bounded; the oldest goes first.
+
+import type { Clock } from '../ports.ts';
+
+export type Alarm = { readonly code: string; readonly detail: string; readonly at: number };
+
+export type Alarms = {
+  /** `key` names the cause; raising it again changes the words, not the time. */
+  raise(key: string, code: string, detail: string): void;
+  clear(key: string): void;
+  all(): Alarm[];
+};
+
+const alarmsMax = 50;
+
+export function createAlarms(clock: Clock): Alarms {
+  const alarms = new Map<string, Alarm>();
+  return {
+    raise(key, code, detail) {
+      alarms.set(key, { code, detail, at: alarms.get(key)?.at ?? clock.now() });
+      const [oldest] = alarms.keys();
+      if (alarms.size > alarmsMax && oldest !== undefined) alarms.delete(oldest);
+    },
+    clear(key) {
+      alarms.delete(key);
+    },
+    all: () => [...alarms.values()],
+  };
+}

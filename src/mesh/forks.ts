@@ -1,0 +1,176 @@
+// What came broken, and what shows a fork. Broken commits are kept as evidence, and their origin is no longer taken from
+// that peer: others go on. A fork of our own origin we mend ourselves: look for the last number that both histories
+// share, keep the history that peers hold, write our own younger ops again under a new epoch, and say so in an op.
+
+import { type Heads, replicaOf } from '../core/heads.ts';
+import { hex } from '../core/op.ts';
+import type { CommitsFrame } from '../protocol/frames.ts';
+import { appendLocal } from '../storage/append.ts';
+import {
+  addEvidence,
+  boundaryBefore,
+  compareBranch,
+  discardBranch,
+  type ForkStatement,
+  hashAt,
+  isOnVoidBranch,
+  readStatement,
+  statementDraft,
+} from '../storage/branch.ts';
+import type { CommitRefusal } from '../storage/receive.ts';
+import { readMeta, writeMeta } from '../storage/state.ts';
+import type { Unit } from '../storage/unit.ts';
+import type { MeshParts } from './create-mesh.ts';
+import type { Link } from './link.ts';
+
+export type Forks = {
+  refused(link: Link, frame: CommitsFrame, index: number, refusal: CommitRefusal): void;
+  /** Looks for forks in heads and chain hashes that a peer tells. */
+  compare(link: Link, heads: Heads, hashes: Readonly<Record<string, string>>): void;
+  /** Lets go of branches that their authors call void. */
+  follow(statements: Unit['forkStatements']): void;
+};
+
+/** Our own origins whose common past with a peer is being looked for: the number asked from, and how often. */
+type Search = { readonly link: Link; readonly asked: number; readonly tries: number };
+
+const statementsMax = 100;
+
+export function createForks(parts: MeshParts): Forks {
+  const { ports, storage, config, alarms, links } = parts;
+  const searches = new Map<string, Search>();
+
+  function refused(link: Link, frame: CommitsFrame, index: number, refusal: CommitRefusal): void {
+    const commit = frame.commits[index]?.commit;
+    const replica = replicaOf(frame.origin);
+    if (!commit) return;
+    if (refusal === 'fork' && replica === config.replicaId) return meetOwnBranch(link, frame.origin, commit);
+    keepEvidence(frame, index, refusal);
+    quarantine(link, replica, refusal);
+  }
+
+  function quarantine(link: Link, replica: string, refusal: CommitRefusal): void {
+    if (link.refused.has(replica)) return;
+    link.refused.add(replica);
+    const [from, author] = [link.peer?.name ?? link.peerKeyId, parts.peers.get(replica)?.name ?? replica];
+    alarms.raise(
+      `${refusal} ${replica}`,
+      refusal,
+      `What ${author} wrote came ${words[refusal]} from ${from}: it is kept aside, all else goes on.`,
+    );
+    ports.log.error('commits were refused', { refusal, author: replica, from: link.peerKeyId });
+    parts.replan();
+  }
+
+  function keepEvidence(frame: CommitsFrame, index: number, refusal: CommitRefusal): void {
+    const item = frame.commits[index];
+    if (!item) return;
+    storage.note(({ statements }) =>
+      addEvidence(statements, ports.clock.now(), frame.origin, item.commit.seal.last, refusal, item.bytes),
+    );
+  }
+
+  function compare(link: Link, heads: Heads, hashes: Readonly<Record<string, string>>): void {
+    for (const [origin, hash] of Object.entries(hashes)) {
+      const known = storage.state().origins.get(origin);
+      const number = heads[origin] ?? 0;
+      if (!known || compareBranch(storage.handle(), known, number, hash) !== 'fork') continue;
+      if (isVoid(origin, hash)) continue;
+      if (replicaOf(origin) === config.replicaId) search(link, origin, Math.min(number, known.head), 0);
+      else quarantine(link, replicaOf(origin), 'fork');
+    }
+  }
+
+  /** A branch that we have already called void: its holder will read our statement. */
+  const isVoid = (origin: string, hash: string): boolean =>
+    statementsOf().some((statement) => statement.origin === origin && statement.discarded.includes(hash.slice(0, 16)));
+
+  const statementsOf = (): ForkStatement[] => readMeta(storage.handle().statements, 'forks', []);
+
+  function meetOwnBranch(link: Link, origin: string, commit: CommitsFrame['commits'][number]['commit']): void {
+    const known = storage.state().origins.get(origin);
+    if (!known || isVoid(origin, hex(commit.seal.after))) return;
+    const current = searches.get(origin);
+    if (!current || !links.has(current.link.peerKeyId))
+      return search(link, origin, Math.min(known.head, commit.seal.first) - 1, 0);
+    if (current.link !== link || commit.from !== current.asked + 1) return;
+    const isCommon =
+      current.asked === 0 ||
+      commit.seal.first > current.asked + 1 ||
+      hashAt(storage.handle(), known, current.asked) === hex(commit.seal.before);
+    if (isCommon) resolve(link, origin, current.asked);
+    else search(link, origin, current.asked - 1, current.tries + 1);
+  }
+
+  /** Asks for the peer's history of our origin from an earlier number: 1, 2, 4 … commits back. */
+  function search(link: Link, origin: string, number: number, tries: number): void {
+    const known = storage.state().origins.get(origin);
+    if (!known) return;
+    const asked = number < 1 ? 0 : boundaryBefore(storage.handle(), known, number, 2 ** tries - 1);
+    searches.set(origin, { link, asked, tries });
+    if (!link.session().wants.includes(config.replicaId))
+      link.dispatch({ kind: 'subscribe', replicas: [...link.session().wants, config.replicaId].sort() });
+    link.dispatch({ kind: 'rewind', origin, number: asked });
+  }
+
+  function resolve(link: Link, origin: string, common: number): void {
+    searches.delete(origin);
+    const written = storage.write((unit) => {
+      const known = unit.state.origins.get(origin);
+      if (!known) return;
+      const { drafts, discarded } = discardBranch(unit, known, common);
+      unit.state.epoch += 1;
+      writeMeta(unit.statements, 'epoch', unit.state.epoch);
+      for (const draft of drafts) appendLocal(unit, draft);
+      const statement: ForkStatement = { origin, common, discarded };
+      appendLocal(unit, statementDraft(statement));
+      writeMeta(unit.statements, 'forks', [...statementsOf(), statement].slice(-statementsMax));
+    });
+    if (!written.ok) return;
+    alarms.raise(
+      `fork ${origin}`,
+      'fork',
+      'This appliance ran twice from copies of one disk: what both wrote is kept, the younger part under a new epoch.',
+    );
+    ports.log.warn('a fork of our own origin was mended', { origin, common });
+    link.dispatch({ kind: 'rewind', origin, number: common });
+  }
+
+  function follow(statements: Unit['forkStatements']): void {
+    for (const { author, payload } of statements) {
+      const statement = readStatement(payload);
+      const replica = replicaOf(author);
+      if (!statement || replicaOf(statement.origin) !== replica || replica === config.replicaId) continue;
+      const known = storage.state().origins.get(statement.origin);
+      if (known && isOnVoidBranch(storage.handle(), known, statement)) {
+        ports.log.warn('a branch is void by the word of its author', {
+          origin: statement.origin,
+          common: statement.common,
+        });
+        storage.write((unit) => {
+          const current = unit.state.origins.get(statement.origin);
+          if (current) discardBranch(unit, current, statement.common);
+        });
+      }
+      storage.note((handle) => {
+        const known = readMeta<ForkStatement[]>(handle.statements, 'forks', []);
+        writeMeta(handle.statements, 'forks', [...known, statement].slice(-statementsMax));
+      });
+      alarms.clear(`fork ${replica}`);
+      for (const link of links.values()) link.refused.delete(replica);
+      parts.replan();
+    }
+  }
+
+  return { refused, compare, follow };
+}
+
+const words: Record<CommitRefusal, string> = {
+  gap: 'with a gap',
+  fork: 'in two different histories (a copied or restored disk)',
+  seal_broken: 'with a broken seal',
+  chain_broken: 'altered',
+  key_mismatch: 'under a wrong key',
+  facts_withheld: 'with sales missing',
+  op_malformed: 'unreadable',
+};

@@ -1,0 +1,113 @@
+// Commits that came over links, waiting to be applied: several frames in one transaction, so that catching up costs few
+// fsyncs. Nothing is acknowledged before it is durable. A commit that is refused stops nobody but its own origin.
+
+import { inboxBytesMax } from '../core/limits.ts';
+import type { Ports } from '../ports.ts';
+import type { CommitsFrame } from '../protocol/frames.ts';
+import { appendRemote, type CommitRefusal, type Received } from '../storage/receive.ts';
+import type { Storage } from '../storage/storage.ts';
+import type { Unit } from '../storage/unit.ts';
+import type { Link } from './link.ts';
+
+type Waiting = { link: Link; frame: CommitsFrame; bytes: number };
+
+/** Applied in one transaction at most, so that a sale waits for no more than this. */
+const applyBytesMax = 1024 * 1024;
+
+export type InboxEvents = {
+  /** A commit was refused for another reason than a gap. */
+  refused(link: Link, frame: CommitsFrame, index: number, refusal: CommitRefusal): void;
+  applied(link: Link, ops: number, conflicts: number): void;
+};
+
+export type Inbox = { push(link: Link, frame: CommitsFrame, bytes: number): void; forget(link: Link): void };
+
+export function createInbox(ports: Ports, storage: Storage, events: InboxEvents): Inbox {
+  let queue: Waiting[] = [];
+  let scheduled = false;
+
+  function push(link: Link, frame: CommitsFrame, bytes: number): void {
+    const waiting = queue.reduce((sum, item) => (item.link === link ? sum + item.bytes : sum), 0);
+    if (waiting + bytes > inboxBytesMax) return link.close('it sent more than it was asked for');
+    queue.push({ link, frame, bytes });
+    schedule();
+  }
+
+  function schedule(): void {
+    if (scheduled) return;
+    scheduled = true;
+    ports.timers.soon(drain);
+  }
+
+  function drain(): void {
+    scheduled = false;
+    const batch: Waiting[] = [];
+    for (let bytes = 0; bytes < applyBytesMax; ) {
+      const next = queue.shift();
+      if (!next) break;
+      batch.push(next);
+      bytes += next.bytes;
+    }
+    if (queue.length > 0) schedule();
+    if (batch.length > 0) apply(batch);
+  }
+
+  function apply(batch: readonly Waiting[]): void {
+    let results: Received[][] = [];
+    const written = storage.write((unit) => {
+      results = batch.map(({ frame }) => applyFrame(unit, frame));
+    });
+    if (written.ok) return report(batch, results, written.unit.conflictCount);
+    if (written.code !== 'work_failed') return;
+    if (batch.length > 1) {
+      for (const waiting of batch) apply([waiting]);
+      return;
+    }
+    const [waiting] = batch;
+    ports.log.error('commits could not be applied', { peer: waiting?.link.peer?.name, error: written.detail });
+    if (waiting) events.refused(waiting.link, waiting.frame, 0, 'op_malformed');
+  }
+
+  function report(batch: readonly Waiting[], results: readonly Received[][], conflicts: number): void {
+    const byLink = new Map<Link, { origins: Set<string>; gap: boolean; ops: number }>();
+    batch.forEach(({ link, frame }, position) => {
+      const known = byLink.get(link) ?? { origins: new Set<string>(), gap: false, ops: 0 };
+      byLink.set(link, known);
+      known.origins.add(frame.origin);
+      results[position]?.forEach((received, index) => {
+        if (received.result === 'applied') known.ops += received.ops;
+        else if (received.result === 'gap') known.gap = true;
+        else if (received.result !== 'held') events.refused(link, frame, index, received.result);
+      });
+    });
+    const heads = storage.books.heads();
+    for (const [link, { origins, gap, ops }] of byLink) {
+      if (ops > 0) events.applied(link, ops, conflicts);
+      const acknowledged = Object.fromEntries(
+        [...origins].map((origin) => [origin, heads[origin] ?? 0]).filter(([, number]) => number),
+      );
+      link.dispatch({ kind: 'applied', heads: acknowledged, gap });
+    }
+  }
+
+  return {
+    push,
+    forget(link) {
+      queue = queue.filter((waiting) => waiting.link !== link);
+    },
+  };
+}
+
+/** After the first refusal the rest of the frame cannot be placed: it is left for another day. */
+function applyFrame(unit: Unit, frame: CommitsFrame): Received[] {
+  const results: Received[] = [];
+  for (const { commit, bytes } of frame.commits) {
+    const received = appendRemote(unit, commit, frame.publicKey);
+    results.push(received);
+    if (received.result === 'applied') {
+      const { first, last } = commit.seal;
+      unit.encoded.push({ origin: frame.origin, publicKey: frame.publicKey, first, last, bytes });
+    } else if (received.result !== 'held') break;
+  }
+  return results;
+}

@@ -1,0 +1,154 @@
+// What is known of each peer, kept over restarts: name, address, trust, heads last heard, counters. Written when it
+// matters and else seldom: memory cards wear.
+
+import type { Heads } from '../core/heads.ts';
+import { peersMax } from '../core/limits.ts';
+import type { Storage } from '../storage/storage.ts';
+import type { Counters } from './link.ts';
+import type { Trust } from './mesh.ts';
+
+export type PeerEntry = {
+  readonly id: string;
+  name: string;
+  address: string | null;
+  trust: Trust;
+  version: string | null;
+  /** What it is known to hold, durable. */
+  heads: Heads;
+  /** Unix milliseconds. */
+  lastSeen: number | null;
+  lastSync: number | null;
+  verifiedEqualAt: number | null;
+  /** Of links that have ended. */
+  counters: Counters;
+  reconnectAttempts: number;
+  rttMs: number | null;
+  clockOffsetMs: number | null;
+  lastError: string | null;
+};
+
+type PeerRow = {
+  id: string;
+  name: string;
+  address: string | null;
+  trust: Trust;
+  version: string | null;
+  heads: string;
+  last_seen: number | null;
+  last_sync: number | null;
+  verified_equal_at: number | null;
+  messages_sent: number;
+  messages_received: number;
+  bytes_sent: number;
+  bytes_received: number;
+  reconnect_attempts: number;
+};
+
+export type PeerBook = {
+  all(): PeerEntry[];
+  get(id: string): PeerEntry | undefined;
+  /** The entry of a peer, made on first sight; undefined when the book is full. */
+  meet(id: string, name: string): PeerEntry | undefined;
+  save(entry: PeerEntry): void;
+  remove(id: string): void;
+};
+
+export function createPeerBook(storage: Storage): PeerBook {
+  const rows = storage.handle().database.prepare('SELECT * FROM peers ORDER BY id').all() as PeerRow[];
+  const entries = new Map(rows.map((row) => [row.id, entryOf(row)]));
+  return {
+    all: () => [...entries.values()],
+    get: (id) => entries.get(id),
+    meet(id, name) {
+      const known = entries.get(id);
+      if (known) return known;
+      if (entries.size >= peersMax) return undefined;
+      const entry = newEntry(id, name);
+      entries.set(id, entry);
+      return entry;
+    },
+    save(entry) {
+      storage.note(({ database }) => {
+        database.prepare(saveSql).run(rowOf(entry));
+      });
+    },
+    remove(id) {
+      entries.delete(id);
+      storage.note(({ database }) => {
+        database.prepare('DELETE FROM peers WHERE id = ?').run(id);
+      });
+    },
+  };
+}
+
+const columns = [
+  'id',
+  'name',
+  'address',
+  'trust',
+  'version',
+  'heads',
+  'last_seen',
+  'last_sync',
+  'verified_equal_at',
+  'messages_sent',
+  'messages_received',
+  'bytes_sent',
+  'bytes_received',
+  'reconnect_attempts',
+];
+const saveSql = `INSERT OR REPLACE INTO peers (${columns.join(', ')}) VALUES (${columns.map((column) => `@${column}`).join(', ')})`;
+
+const newEntry = (id: string, name: string): PeerEntry => ({
+  id,
+  name,
+  address: null,
+  trust: 'trusted',
+  version: null,
+  heads: {},
+  lastSeen: null,
+  lastSync: null,
+  verifiedEqualAt: null,
+  counters: { messagesSent: 0, messagesReceived: 0, bytesSent: 0, bytesReceived: 0, lastPing: null, lastPong: null },
+  reconnectAttempts: 0,
+  rttMs: null,
+  clockOffsetMs: null,
+  lastError: null,
+});
+
+const entryOf = (row: PeerRow): PeerEntry => ({
+  ...newEntry(row.id, row.name),
+  address: row.address,
+  trust: row.trust,
+  version: row.version,
+  heads: JSON.parse(row.heads) as Heads,
+  lastSeen: row.last_seen,
+  lastSync: row.last_sync,
+  verifiedEqualAt: row.verified_equal_at,
+  counters: {
+    messagesSent: row.messages_sent,
+    messagesReceived: row.messages_received,
+    bytesSent: row.bytes_sent,
+    bytesReceived: row.bytes_received,
+    lastPing: null,
+    lastPong: null,
+  },
+  reconnectAttempts: row.reconnect_attempts,
+});
+
+const rowOf = (entry: PeerEntry): PeerRow => ({
+  id: entry.id,
+  name: entry.name,
+  address: entry.address,
+  trust: entry.trust,
+  version: entry.version,
+  heads: JSON.stringify(entry.heads),
+  last_seen: entry.lastSeen,
+  last_sync: entry.lastSync,
+  verified_equal_at: entry.verifiedEqualAt,
+  messages_sent: entry.counters.messagesSent,
+  messages_received: entry.counters.messagesReceived,
+  bytes_sent: entry.counters.bytesSent,
+  bytes_received: entry.counters.bytesReceived,
+  reconnect_attempts: entry.reconnectAttempts,
+});

@@ -1,0 +1,61 @@
+// Control messages as JSON text: one schema each. Unknown members are let through unread, unknown types are told apart
+// from garbage, so that a newer peer can say more than we understand.
+
+import { z } from 'zod';
+import { parseHeads } from '../core/heads.ts';
+import { originsMax } from '../core/limits.ts';
+import type { Message } from '../core/message.ts';
+
+const heads = z.unknown().transform((value, context) => {
+  const parsed = parseHeads(value);
+  if (parsed) return parsed;
+  context.addIssue({ code: 'custom', message: 'not heads' });
+  return z.NEVER;
+});
+const hashes = z
+  .record(z.string().max(64), z.string().regex(/^[0-9a-f]{16}$/))
+  .refine((value) => Object.keys(value).length <= originsMax);
+const text = (charsMax: number) => z.string().max(charsMax);
+const replicaId = z.string().regex(/^[a-z2-7]{26}$/);
+const protocol = z.object({ min: z.int().min(1).max(1000), max: z.int().min(1).max(1000) });
+const time = z.int().min(0);
+const greeting = {
+  id: replicaId,
+  name: text(200),
+  version: text(50),
+  shop: text(64),
+  meshPort: z.int().min(0).max(65535),
+  heads,
+  hashes,
+};
+
+const schemas = {
+  proof: z.object({ type: z.literal('proof'), protocol, proof: text(128) }),
+  hello: z.object({ type: z.literal('hello'), ...greeting }),
+  hello_ack: z.object({ type: z.literal('hello_ack'), ...greeting }),
+  want: z.object({ type: z.literal('want'), replicas: z.array(replicaId).max(originsMax), heads, again: z.boolean() }),
+  ack: z.object({ type: z.literal('ack'), heads }),
+  heads: z.object({ type: z.literal('heads'), heads, hashes }),
+  ping: z.object({ type: z.literal('ping'), at: time, heads: text(64), books: text(64) }),
+  pong: z.object({ type: z.literal('pong'), at: time, echo: time, heads: text(64), books: text(64) }),
+  sync_request: z.object({ type: z.literal('sync_request'), bidirectional: z.boolean() }),
+  books: z.object({ type: z.literal('books'), heads: text(64), digests: z.record(text(64), text(64)) }),
+  bye: z.object({ type: z.literal('bye'), reason: text(500) }),
+};
+
+export const encodeMessage = (message: Message): string => JSON.stringify(message);
+
+/** A message; 'unknown' for a type of a newer version; 'malformed' for anything else. */
+export function parseMessage(frame: string): Message | 'unknown' | 'malformed' {
+  let value: unknown;
+  try {
+    value = JSON.parse(frame);
+  } catch {
+    return 'malformed';
+  }
+  const type = (value as { type?: unknown } | null)?.type;
+  if (typeof type !== 'string') return 'malformed';
+  if (!Object.hasOwn(schemas, type)) return /^[a-z_]{1,32}$/.test(type) ? 'unknown' : 'malformed';
+  const parsed = schemas[type as keyof typeof schemas].safeParse(value);
+  return parsed.success ? (parsed.data as Message) : 'malformed';
+}

@@ -1,0 +1,162 @@
+// Forks: one origin, two histories, after a disk was copied or an old copy restored. One branch is kept; the other is
+// taken out of the journal, kept as evidence, and what it said is written again by its author under a new epoch. The
+// author's statement of it is an op, so that whoever holds the void branch lets go of it, too.
+
+import { digestZero } from '../core/digest.ts';
+import type { Heads, Origin } from '../core/heads.ts';
+import { isJsonObject, type JsonObject } from '../core/json.ts';
+import { type Draft, genesisHead, hex, parseHeader, parsePayload } from '../core/op.ts';
+import { encodeCommit } from '../protocol/commit-codec.ts';
+import { foldOp, forkEntity } from './fold.ts';
+import { commitOf } from './journal.ts';
+import type { Handle } from './open.ts';
+import { type OriginState, parts, writeMeta } from './state.ts';
+import type { OpRow, Statements } from './statements.ts';
+import { indexOfKey, keyOf, lastKeyOf, numberOfKey, setOrigin, type Unit } from './unit.ts';
+
+/** `discarded`: chain heads after each commit of the void branch, first 16 hex digits, the first 256 of them. */
+export type ForkStatement = { readonly origin: Origin; readonly common: number; readonly discarded: readonly string[] };
+
+const discardedMax = 256;
+const evidenceRowsMax = 500;
+
+/** How an origin's history elsewhere relates to ours, from one number and the first 16 hex digits of its chain head. */
+export function compareBranch(
+  handle: Handle,
+  origin: OriginState,
+  number: number,
+  hash: string,
+): 'same' | 'fork' | 'unknown' {
+  if (number > origin.head || number < 1) return 'unknown';
+  const row = handle.statements.commitFrom.get(keyOf(origin.index, number), lastKeyOf(origin.index));
+  if (!row || row.first > number) return 'unknown';
+  if (numberOfKey(row.key) !== number) return 'fork';
+  return hex(row.after).startsWith(hash) ? 'same' : 'fork';
+}
+
+/** End of one of our commits at or before `number`, `back` commits earlier than the last such; 0 when there is none. */
+export function boundaryBefore(handle: Handle, origin: OriginState, number: number, back: number): number {
+  const row = handle.statements.commitBackFrom.get(keyOf(origin.index, 0), keyOf(origin.index, number), back);
+  return row ? numberOfKey(row.key) : 0;
+}
+
+export function hashAt(handle: Handle, origin: OriginState, number: number): string | undefined {
+  const row = handle.statements.commitAt.get(keyOf(origin.index, number));
+  return row && hex(row.after);
+}
+
+/** Whether our history of the origin after `common` is the branch that a statement calls void. */
+export function isOnVoidBranch(handle: Handle, origin: OriginState, statement: ForkStatement): boolean {
+  const rows = handle.statements.commitsBetween.all(keyOf(origin.index, statement.common + 1), lastKeyOf(origin.index));
+  return rows.some((row) => statement.discarded.includes(hex(row.after).slice(0, 16)));
+}
+
+/**
+ * Takes everything of an origin after number `common` out of the journal and the books, keeps it as evidence, and
+ * returns it as drafts. `common` is the end of a commit, or 0. Slow: the state is folded anew.
+ */
+export function discardBranch(
+  unit: Unit,
+  origin: OriginState,
+  common: number,
+): { drafts: Draft[]; discarded: string[] } {
+  const { statements } = unit;
+  const [from, to] = [keyOf(origin.index, common + 1), lastKeyOf(origin.index)];
+  const drafts: Draft[] = [];
+  const discarded: string[] = [];
+  for (const row of statements.commitsBetween.all(from, to)) {
+    const ops = row.live === 0 ? [] : statements.opsBetween.all(keyOf(origin.index, row.first), row.key);
+    addEvidence(
+      statements,
+      unit.clockMs,
+      origin.origin,
+      numberOfKey(row.key),
+      'fork',
+      encodeCommit(commitOf(origin, row, row.first - 1, ops)),
+    );
+    if (discarded.length < discardedMax) discarded.push(hex(row.after).slice(0, 16));
+    for (const op of ops) {
+      const draft = draftOf(op, origin.origin, common);
+      if (draft) drafts.push(draft);
+      if (op.header !== null) statements.deleteChange.run(op.arrival);
+    }
+  }
+  statements.deleteOps.run(from, to);
+  statements.deleteCommitsBetween.run(from, to);
+  const last = common > 0 ? statements.commitAt.get(keyOf(origin.index, common)) : undefined;
+  const hash = last ? new Uint8Array(last.after) : genesisHead(unit.crypto.sha256, unit.shop, origin.origin);
+  setOrigin(unit, { ...origin, head: common, hash, facts: last?.facts ?? 0 });
+  refold(unit);
+  return { drafts, discarded };
+}
+
+/** Folds the whole journal anew, in the order of arrival. */
+export function refold(unit: Unit): void {
+  const { statements, state } = unit;
+  for (const clear of statements.clearState) clear.run();
+  for (const part of parts) {
+    state.sums[part] = digestZero();
+    state.counts[part] = 0;
+  }
+  state.movement = 0;
+  state.movementIndexed = 0;
+  writeMeta(statements, 'movement_indexed', 0);
+  unit.stock.clear();
+  for (let after = 0; ; ) {
+    const rows = statements.changesAfter.all(after, 1000);
+    for (const { seq, op } of rows) {
+      after = seq;
+      refoldOp(unit, statements.op.get(op), seq);
+    }
+    if (rows.length < 1000) break;
+  }
+  unit.forkStatements.length = 0;
+}
+
+function refoldOp(unit: Unit, row: OpRow | undefined, arrival: number): void {
+  if (!row || row.header === null || typeof row.payload !== 'string') return;
+  const header = parseHeader(row.header);
+  const payload = parsePayload(row.payload);
+  const origin = unit.state.originsByIndex.get(indexOfKey(row.key));
+  if (typeof header === 'string' || typeof payload === 'string' || !origin) return;
+  const place = { key: row.key, origin: origin.origin, number: numberOfKey(row.key), arrival };
+  foldOp(unit, place, header, payload, unit.crypto.sha256(row.payload));
+}
+
+/** The same intent, to be written again: it has seen of its old origin only what is kept. */
+function draftOf(row: OpRow, origin: Origin, common: number): Draft | undefined {
+  if (row.header === null || typeof row.payload !== 'string') return undefined;
+  const header = parseHeader(row.header);
+  const payload = parsePayload(row.payload);
+  if (typeof header === 'string' || typeof payload === 'string' || header.entity === forkEntity) return undefined;
+  if (!header.seen) return { entity: header.entity, id: header.id, payload };
+  const { [origin]: own = 0, ...others } = header.seen;
+  const kept = Math.min(own, common);
+  const seen: Heads = kept > 0 ? { ...others, [origin]: kept } : others;
+  return { entity: header.entity, id: header.id, payload, seen };
+}
+
+export function statementDraft(statement: ForkStatement): Draft {
+  const payload = { origin: statement.origin, common: statement.common, discarded: [...statement.discarded] };
+  return { entity: forkEntity, id: `${statement.origin}:${statement.common}`, payload };
+}
+
+export function readStatement(payload: JsonObject): ForkStatement | undefined {
+  const { origin, common, discarded } = payload;
+  if (typeof origin !== 'string' || !Number.isSafeInteger(common) || !Array.isArray(discarded)) return undefined;
+  if (!isJsonObject(payload) || !discarded.every((hash) => typeof hash === 'string')) return undefined;
+  return { origin, common: common as number, discarded: discarded as string[] };
+}
+
+/** What was refused or set aside, bytes and all, for whoever has to find out. Bounded. */
+export function addEvidence(
+  statements: Statements,
+  at: number,
+  origin: string,
+  number: number,
+  reason: string,
+  bytes: Uint8Array,
+): void {
+  const added = statements.addEvidence.run(at, origin, number, reason, bytes);
+  statements.deleteOldEvidence.run(Number(added.lastInsertRowid) - evidenceRowsMax);
+}

@@ -10,8 +10,9 @@ import { headerBytesMax, payloadBytesMax } from '../../src/core/limits.ts';
 import {
   compareOps,
   genesisHead,
+  hashesOf,
   hasSeenOp,
-  nextHead,
+  nextHead as nextHeadOf,
   type Op,
   parseHeader,
   parsePayload,

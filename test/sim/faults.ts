@@ -68,7 +68,7 @@ export function startFaults(world: World, rules: Rules, everyMs: number, kinds: 
   const mends = new Set<() => void>();
   let isOver = false;
   const next = (): void => {
-    if (isOver) return;
+    if (isOver || table.length === 0) return;
     const fault = pickWeighted(table, dice.fraction());
     world.trace.note(world.loop.now(), '', `fault: ${fault.name}`);
     const mend = fault.breaks(scene);

@@ -10,9 +10,8 @@ import { headerBytesMax, payloadBytesMax } from '../../src/core/limits.ts';
 import {
   compareOps,
   genesisHead,
-  hashesOf,
   hasSeenOp,
-  nextHead as nextHeadOf,
+  nextHead,
   type Op,
   parseHeader,
   parsePayload,

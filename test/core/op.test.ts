@@ -10,6 +10,7 @@ import { headerBytesMax, payloadBytesMax } from '../../src/core/limits.ts';
 import {
   compareOps,
   genesisHead,
+  hashesOf,
   hasSeenOp,
   nextHead,
   type Op,
@@ -19,8 +20,6 @@ import {
 } from '../../src/core/op.ts';
 
 const sha256 = (input: Uint8Array | string): Uint8Array => createHash('sha256').update(input).digest();
-const nextHead = (hash: typeof sha256, head: Uint8Array, op: Op): Uint8Array =>
-  nextHeadOf(hash, head, hashesOf(hash, op));
 const origins = ['aaaaaaaaaaaaaaaaaaaaaaaaaa.1', 'aaaaaaaaaaaaaaaaaaaaaaaaaa.2', 'bbbbbbbbbbbbbbbbbbbbbbbbbb.1'];
 
 const headAfter = (head: Uint8Array, given: Op) => nextHead(sha256, head, hashesOf(sha256, given));

@@ -76,6 +76,8 @@ export type Event =
   | { readonly kind: 'rewind'; readonly origin: string; readonly number: number }
   | { readonly kind: 'subscribe'; readonly replicas: readonly string[] }
   | { readonly kind: 'syncRequested'; readonly bidirectional: boolean }
+  /** We hold ops of a replica that we held none of: others may want them from us. */
+  | { readonly kind: 'announce' }
   /** Our journal has grown, or the socket has room again. */
   | { readonly kind: 'wake' }
   | { readonly kind: 'tick' };
@@ -151,6 +153,8 @@ export function step(session: Session, event: Event, own: OwnSide, now: number):
       return onSubscribe(session, event.replicas, own, now);
     case 'syncRequested':
       return onSyncRequested(session, event.bidirectional, own, now);
+    case 'announce':
+      return { session, effects: session.phase === 'open' ? [{ kind: 'send', message: headsMessage(own) }] : [] };
     case 'wake':
       return { session, effects: nextRead(session, own) };
     case 'tick':

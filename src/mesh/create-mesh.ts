@@ -81,6 +81,7 @@ export function createMesh(
   let enabled = readMeta(storage.handle().statements, 'mesh_enabled', true);
   let timer: TimerHandle | null = null;
   let ticks = 0;
+  let announcedOrigins = storage.state().origins.size;
   let stopped = false;
 
   const dialer = createDialer(ports, { isWanted, connected: (connection, address) => open(connection, address) });
@@ -332,6 +333,13 @@ export function createMesh(
     for (const [peerId, replicas] of plan) links.get(peerId)?.dispatch({ kind: 'subscribe', replicas });
   }
 
+  /** Who is not linked to a new writer can have its ops from us, but must hear of it. */
+  function announceNewReplicas(): void {
+    const { size } = storage.state().origins;
+    if (size > announcedOrigins) for (const link of links.values()) link.dispatch({ kind: 'announce' });
+    announcedOrigins = size;
+  }
+
   function isWanted(address: AddressState): boolean {
     if (stopped || !enabled || config.shopKey === null || address.peerId === 'self') return false;
     const { peerId } = address;
@@ -402,6 +410,7 @@ export function createMesh(
     },
     wake(unit) {
       if (stopped) return;
+      announceNewReplicas();
       for (const link of links.values()) link.dispatch({ kind: 'wake' });
       if (unit && unit.forkStatements.length > 0) forks.follow(unit.forkStatements);
     },

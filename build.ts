@@ -59,7 +59,7 @@ async function bundle(entry: string, carried: Assets): Promise<string> {
       'process.env.WS_NO_BUFFER_UTIL': '"1"',
       'process.env.WS_NO_UTF_8_VALIDATE': '"1"',
     },
-    plugins: [carryAssets(carried)],
+    plugins: [carryAssets(carried), englishOnly],
     logLevel: 'warning',
   });
   return result.outputFiles[0]?.text ?? '';
@@ -72,6 +72,15 @@ const carryAssets = (carried: Assets): Plugin => ({
     plugins.onLoad({ filter: /[/\\]src[/\\]assets\.ts$/ }, () => ({ contents: assetsModule(carried), loader: 'js' }));
   },
 });
+
+/** zod's sentences in fifty languages, a quarter of a megabyte: ours stand in the schemas. */
+const englishOnly: Plugin = {
+  name: 'english-only',
+  setup(plugins) {
+    const filter = /[/\\]zod[/\\]v4[/\\]locales[/\\]index\.js$/;
+    plugins.onLoad({ filter }, () => ({ contents: "export { default as en } from './en.js';" }));
+  },
+};
 
 const assetsModule = ({ version, publicFiles, migrations, sqliteAddons }: Assets): string => `
 const file = (contentType, base64) => ({ contentType, bytes: Buffer.from(base64, 'base64') });

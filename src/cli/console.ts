@@ -19,15 +19,16 @@ export const closeConsoleDoor = (folder: string): void => rmSync(pathIn(folder),
 
 export type Asked =
   | { readonly ok: true; readonly status: number; readonly answer: unknown }
-  /** No door, or nobody behind it (a killed appliance leaves its door open). */
-  | { readonly ok: false; readonly detail: string };
+  /** No door; or nobody behind it, which is not running (a killed appliance leaves its door open). */
+  | { readonly ok: false; readonly isRunning: boolean; readonly detail: string };
 
 const answerMsMax = 10_000;
 
 /** Asks the appliance that runs on the folder. */
 export async function askRunning(folder: string, method: 'GET' | 'POST', path: string, body?: unknown): Promise<Asked> {
   const door = readDoor(folder);
-  if (!door) return { ok: false, detail: `no appliance runs on ${folder}` };
+  const notRunning = { ok: false, isRunning: false, detail: `no appliance runs on ${folder}` } as const;
+  if (!door) return notRunning;
   try {
     const response = await fetch(door.url + path, {
       method,
@@ -38,8 +39,8 @@ export async function askRunning(folder: string, method: 'GET' | 'POST', path: s
     return { ok: true, status: response.status, answer: await response.json() };
   } catch (error) {
     const isTimeout = error instanceof Error && error.name === 'TimeoutError';
-    if (isTimeout) return { ok: false, detail: `the appliance at ${door.url} does not answer` };
-    return { ok: false, detail: `no appliance runs on ${folder}` };
+    const detail = `the appliance at ${door.url} does not answer; see its log`;
+    return isTimeout ? { ok: false, isRunning: true, detail } : notRunning;
   }
 }
 

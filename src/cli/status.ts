@@ -8,7 +8,10 @@ export type StatusAnswer = { ok: true; text: string } | { ok: false; detail: str
 
 export async function readStatus(folder: string): Promise<StatusAnswer> {
   const mesh = await askRunning(folder, 'GET', '/api/v1/p2p/status');
-  if (!mesh.ok) return { ok: false, detail: `${mesh.detail}; start one with "tillmesh start --data ${folder}"` };
+  if (!mesh.ok) {
+    const remedy = mesh.isRunning ? '' : `; start one with "tillmesh start --data ${folder}"`;
+    return { ok: false, detail: mesh.detail + remedy };
+  }
   const info = await askRunning(folder, 'GET', '/api/v1/gossip/info');
   const ready = await askRunning(folder, 'GET', '/readyz');
   if (!info.ok || !ready.ok || mesh.status !== 200 || info.status !== 200) {

@@ -15,7 +15,8 @@ export type LoadedAddon = { ok: true; addon: Addon } | { ok: false; detail: stri
 /** Tries `dataFolder` (it must exist), where the file stays for the next start, then folders in memory and temporary ones. */
 export function loadAddon(packed: PackedAddon, dataFolder: string): LoadedAddon {
   const reasons: string[] = [];
-  for (const place of [() => join(dataFolder, 'addon'), inFolder('/dev/shm'), inFolder(tmpdir())]) {
+  const kept = join(dataFolder, 'addon');
+  for (const place of [() => kept, inFolder('/dev/shm'), inFolder(tmpdir())]) {
     let folder: string | undefined;
     try {
       folder = place();
@@ -25,7 +26,7 @@ export function loadAddon(packed: PackedAddon, dataFolder: string): LoadedAddon 
       reasons.push(`${folder ?? 'a temporary folder'}: ${error instanceof Error ? error.message : String(error)}`);
     } finally {
       // What is loaded stays mapped without its file, and nobody else would find or remove it.
-      if (folder && !folder.startsWith(dataFolder)) rmSync(folder, { recursive: true, force: true });
+      if (folder && folder !== kept) rmSync(folder, { recursive: true, force: true });
     }
   }
   return { ok: false, detail: `the SQLite addon could be loaded from no folder (${reasons.join('; ')})` };

@@ -1,0 +1,139 @@
+// The data folder, taken into possession: made where there is none, locked against a second instance, its identity read
+// or made. What start, token and verify begin with. What goes wrong is one sentence with its remedy.
+
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ApplianceConfig } from '../appliance.ts';
+import { assets } from '../assets.ts';
+import { configFileName, firstConfigFile, type Settings } from '../config.ts';
+import { base32, replicaIdChars } from '../core/identity.ts';
+import { type Addon, loadAddon } from '../edges/addon.ts';
+import { type Identity, openIdentity } from '../edges/identity.ts';
+import { type Lock, lockFolder } from '../edges/lock.ts';
+import { createOpenDatabase, createSystemCrypto, systemRandom } from '../edges/system.ts';
+import type { Crypto, OpenDatabase } from '../ports.ts';
+import { options } from './settings.ts';
+
+export type House = {
+  readonly folder: string;
+  readonly databasePath: string;
+  readonly lock: Lock;
+  readonly identity: Identity;
+  /** The identity was made just now. */
+  readonly isFirstStart: boolean;
+  readonly shop: string;
+  /** To prove membership with; null where no shop key is set. */
+  readonly shopKey: Uint8Array | null;
+  readonly crypto: Crypto;
+  readonly openDatabase: OpenDatabase;
+};
+
+export type Refused = { readonly ok: false; readonly detail: string };
+
+const refused = (detail: string): Refused => ({ ok: false, detail });
+
+export const databasePathIn = (folder: string): string => join(folder, 'books.db');
+
+/** Whether an appliance ever ran on the folder: then it is locked before anything else is looked at. */
+export const isHouse = (folder: string): boolean => existsSync(databasePathIn(folder));
+
+export function openHouse(settings: Settings): { ok: true; house: House } | Refused {
+  const folder = settings.data;
+  const made = makeFolder(folder);
+  if (made) return made;
+  const loaded = openDatabaseFor(folder);
+  if (!loaded.ok) return loaded;
+  const { openDatabase } = loaded;
+  const locked = lock(folder, openDatabase);
+  if (!locked.ok) return locked;
+  const crypto = createSystemCrypto();
+  const sources = { random: systemRandom, sha256: crypto.sha256 };
+  const opened = openIdentity(folder, sources, { mayCreate: !isHouse(folder) });
+  if (!opened.ok) {
+    locked.lock.release();
+    return refused(opened.detail);
+  }
+  const { identity, isNew } = opened;
+  const shop = shopOf(settings.shopKey, crypto);
+  const house: House = {
+    folder,
+    databasePath: databasePathIn(folder),
+    lock: locked.lock,
+    identity,
+    isFirstStart: isNew,
+    shop: shop?.id ?? identity.ownShop,
+    shopKey: shop?.key ?? null,
+    crypto,
+    openDatabase,
+  };
+  return { ok: true, house };
+}
+
+/** The folder, private, with a config.json to start from. */
+function makeFolder(folder: string): Refused | undefined {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const configFile = join(folder, configFileName);
+    if (!existsSync(configFile)) writeFileSync(configFile, firstConfigFile(options), { mode: 0o600, flag: 'wx' });
+    return undefined;
+  } catch (error) {
+    return refused(folderSentence(folder, error));
+  }
+}
+
+function folderSentence(folder: string, error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+  const full = code === 'ENOSPC' || code === 'EDQUOT' || code.startsWith('SQLITE_FULL');
+  const remedy = full ? 'free some space' : 'make it a folder that this user may write, or choose another with --data';
+  return `the data folder ${folder} cannot be written (${code}); ${remedy}`;
+}
+
+export function openDatabaseFor(folder: string): { ok: true; openDatabase: OpenDatabase } | Refused {
+  const packed = assets.sqliteAddons[`${process.platform}-${process.arch}`];
+  const isBundle = Object.keys(assets.sqliteAddons).length > 0;
+  if (!packed && isBundle) {
+    const carried = Object.keys(assets.sqliteAddons).join(' and ');
+    return refused(`this file runs on ${carried}; this machine is ${process.platform}-${process.arch}`);
+  }
+  let addon: Addon | undefined;
+  if (packed) {
+    const loaded = loadAddon(packed, folder);
+    if (!loaded.ok) return refused(loaded.detail);
+    addon = loaded.addon;
+  }
+  return { ok: true, openDatabase: createOpenDatabase(addon) };
+}
+
+function lock(folder: string, openDatabase: OpenDatabase): { ok: true; lock: Lock } | Refused {
+  try {
+    const held = lockFolder(folder, openDatabase);
+    if (held) return { ok: true, lock: held };
+    return refused(`another instance runs on the data folder ${folder}; stop it, or choose another folder with --data`);
+  } catch (error) {
+    return refused(folderSentence(folder, error));
+  }
+}
+
+/** Everybody who has the key computes the same shop. What proves the key and what names the shop tell nothing of it. */
+function shopOf(shopKey: string | null, { hmacSha256 }: Crypto): { id: string; key: Uint8Array } | null {
+  if (shopKey === null) return null;
+  const derive = (purpose: string): Uint8Array => hmacSha256(new TextEncoder().encode(shopKey), purpose);
+  return { id: base32(derive('tillmesh-shop-id-1')).slice(0, replicaIdChars), key: derive('tillmesh-shop-proof-1') };
+}
+
+export const applianceConfig = (
+  settings: Settings,
+  house: House,
+  ports: { port: number; meshPort: number },
+): ApplianceConfig => ({
+  databasePath: house.databasePath,
+  shop: house.shop,
+  shopKey: house.shopKey,
+  name: settings.name,
+  version: assets.version,
+  staticPeers: settings.peers,
+  isFirstStart: house.isFirstStart,
+  migrations: assets.migrations,
+  port: ports.port,
+  meshPort: ports.meshPort,
+});

@@ -1,0 +1,128 @@
+// The command `start`: puts the real edges around the appliance, serves, and takes it all down again in order. Decides
+// nothing but who is handed to whom.
+
+import { type Appliance, createAppliance } from '../appliance.ts';
+import { assets } from '../assets.ts';
+import type { Settings } from '../config.ts';
+import { createHttpApp } from '../edges/http/app.ts';
+import { keepCertificate, makeAdminToken } from '../edges/identity.ts';
+import { createLog } from '../edges/log.ts';
+import { createCertificate } from '../edges/peer/certificate.ts';
+import type { Credentials } from '../edges/peer/channel.ts';
+import { createTransport } from '../edges/peer/transport.ts';
+import { systemClock, systemRandom, systemTimers } from '../edges/system.ts';
+import type { Log } from '../ports.ts';
+import { createAdminTokenHashes } from './admin-tokens.ts';
+import { closeConsoleDoor, openConsoleDoor } from './console.ts';
+import { type Doors, openDoors } from './doors.ts';
+import { applianceConfig, type House, isHouse, openHouse, type Refused } from './house.ts';
+import { portTrouble } from './ports-free.ts';
+
+export type Running = {
+  readonly ok: true;
+  readonly url: string;
+  /** Made at this start, to be shown once; null where there is one already. */
+  readonly newAdminToken: string | null;
+  readonly log: Log;
+  stop(): Promise<void>;
+};
+
+const refused = (detail: string): Refused => ({ ok: false, detail });
+
+export async function start(settings: Settings): Promise<Running | Refused> {
+  // What is written from here on is for this user alone.
+  process.umask(0o077);
+  // On a new folder nothing may be written before the ports are known to be free; on one in use, that is the news.
+  const isNew = !isHouse(settings.data);
+  const early = isNew ? await portTrouble(settings) : undefined;
+  if (early) return refused(early);
+  const opened = openHouse(settings);
+  if (!opened.ok) return opened;
+  const { house } = opened;
+  const late = isNew ? undefined : await portTrouble(settings);
+  const running = late ? refused(late) : await serve(settings, house);
+  if (!running.ok) house.lock.release();
+  return running;
+}
+
+async function serve(settings: Settings, house: House): Promise<Running | Refused> {
+  const log = createLog(settings.logLevel, process.stderr.isTTY === true);
+  const credentials = await credentialsOf(house);
+  if ('detail' in credentials) return refused(credentials.detail);
+  const opened = await openDoors(settings, credentials, { log, timers: systemTimers });
+  if (!opened.ok) return opened;
+  const { doors } = opened;
+  const transport = createTransport(credentials, systemTimers);
+  const { crypto, openDatabase, identity } = house;
+  const ports = {
+    clock: systemClock,
+    timers: systemTimers,
+    random: systemRandom,
+    crypto,
+    log,
+    transport,
+    openDatabase,
+  };
+  const appliance = createAppliance({ ...ports, signer: identity.signer }, applianceConfig(settings, house, doors));
+  if ('detail' in appliance) {
+    await doors.close();
+    return refused(appliance.detail);
+  }
+  const shown = openHttp(settings, house, appliance, doors, log);
+  const stop = async (): Promise<void> => {
+    closeConsoleDoor(house.folder);
+    shown.stopping.abort();
+    await doors.close();
+    appliance.stop();
+    transport.close();
+    house.lock.release();
+    log.info('stopped');
+  };
+  const { url, newAdminToken } = shown;
+  const { replicaId, shop } = appliance;
+  log.info('serving', { version: assets.version, url, meshPort: doors.meshPort, replicaId, shop, data: house.folder });
+  return { ok: true, url, newAdminToken, log, stop };
+}
+
+/** The certificate is made once and kept: making one takes a moment and a library that is loaded for it alone. */
+async function credentialsOf({ folder, identity }: House): Promise<Credentials | { detail: string }> {
+  const { privateKeyPem, replicaId } = identity;
+  if (identity.certificatePem) return { privateKeyPem, certificatePem: identity.certificatePem };
+  const certificatePem = await createCertificate(privateKeyPem, replicaId);
+  return keepCertificate(folder, certificatePem) ?? { privateKeyPem, certificatePem };
+}
+
+/** From here on requests are answered. */
+function openHttp(settings: Settings, house: House, appliance: Appliance, doors: Doors, log: Log) {
+  const newAdminToken = settings.adminToken || house.identity.adminTokenHash ? null : newTokenOf(house, log);
+  const consoleToken = Buffer.from(systemRandom.bytes(32)).toString('base64url');
+  const stopping = new AbortController();
+  const app = createHttpApp(appliance, {
+    version: assets.version,
+    timers: systemTimers,
+    random: systemRandom,
+    log,
+    adminTokenHashes: createAdminTokenHashes(house, settings.adminToken, consoleToken),
+    publicFiles: assets.publicFiles,
+    stopping: stopping.signal,
+  });
+  doors.open(appliance, (request) => app.fetch(request));
+  const url = urlOf(settings.host, doors.port);
+  openConsoleDoor(house.folder, { url, token: consoleToken, pid: process.pid });
+  return { url, newAdminToken, stopping };
+}
+
+/** Null, and said in the log, when it cannot be kept: the appliance serves its tills all the same. */
+function newTokenOf({ folder, crypto }: House, log: Log): string | null {
+  const made = makeAdminToken(folder, { random: systemRandom, sha256: crypto.sha256 });
+  if (made.ok) return made.token;
+  log.error('no admin token could be made', { detail: made.detail });
+  return null;
+}
+
+/** As this machine reaches it: an address that stands for all of them is none to ask. */
+function urlOf(host: string | null, port: number): string {
+  const isAll = host === null || host === '0.0.0.0' || host === '::';
+  const name = isAll ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host;
+  return `http://${name}:${port}`;
+}

@@ -4,6 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type ApplianceProcess, createApi, startAppliance, until } from '../src/demo/appliance-process.ts';
 import { bun, emptyFolderWithFile, node, type Runtime, runToEnd } from './built-file.ts';
@@ -108,7 +109,7 @@ test.skipIf(!bun.isHere)(
     const digests = () => Promise.all([nodeAdmin, bunAdmin].map((admin) => admin.get<Digest>('/api/v1/digest')));
     await until('both hold both tickets', 30_000, async () => {
       const [a, b] = await digests();
-      return Object.keys(a?.heads ?? {}).length === 2 && JSON.stringify(a) === JSON.stringify(b);
+      return Object.keys(a?.heads ?? {}).length === 2 && isDeepStrictEqual(a, b);
     });
     for (const admin of [nodeAdmin, bunAdmin]) {
       expect(await admin.get('/api/v1/tickets/node-1')).toMatchObject({ total: 500 });

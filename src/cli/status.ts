@@ -1,5 +1,6 @@
 // The command `status`: how the running appliance is, for a person at the console.
 
+import { printable } from '../edges/log.ts';
 import type { GossipInfo, MeshStatus, PeerStatus } from '../mesh/mesh.ts';
 import { columns } from './command-line.ts';
 import { askRunning } from './console.ts';
@@ -36,7 +37,9 @@ function statusText(mesh: Shown<MeshStatus>, info: GossipInfo, readiness: string
     mesh.verifiedEqualAt === null
       ? 'not yet compared with every peer'
       : `equal with every peer at ${mesh.verifiedEqualAt}`;
-  const links = mesh.enabled ? `${mesh.connected} of ${mesh.peers.length} peers connected; ${equal}` : 'turned off';
+  const connected =
+    mesh.peers.length === 0 ? 'no peers' : `${mesh.connected} of ${mesh.peers.length} peers connected; ${equal}`;
+  const links = mesh.enabled ? connected : 'turned off';
   return columns([
     ['appliance', `${mesh.name} (${mesh.replicaId}), Tillmesh ${info.version}`],
     ['shop', mesh.shop],
@@ -46,7 +49,9 @@ function statusText(mesh: Shown<MeshStatus>, info: GossipInfo, readiness: string
     ['mesh', links],
     ...mesh.peers.map((peer) => ['peer', peerText(peer)]),
     ...mesh.alarms.map(({ code, detail }) => ['alarm', `${code}: ${detail}`]),
-  ]).join('\n');
+  ])
+    .map(printable)
+    .join('\n');
 }
 
 function peerText(peer: PeerStatus): string {

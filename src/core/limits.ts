@@ -53,7 +53,7 @@ export const originsMax = 4096;
 /** Ops that share one seal and one fsync; more gains nothing on the disks measured. */
 export const commitOpsMax = 256;
 /** A commit is one unit on the wire, so this bounds a frame. One op may be larger than it, up to a body. */
-export const commitBytesMax = 1 * MiB;
+export const commitBytesMax = 256 * KiB;
 export const headerBytesMax = 64 * KiB;
 export const payloadBytesMax = 2 * MiB;
 /** Waiting commands; past it the answer is 503 and the till keeps the ticket. */
@@ -78,8 +78,8 @@ export const historyDaysMax = 30;
 
 /** Largest frame accepted; a commit of one largest op, with room for its envelope. */
 export const frameBytesMax = 4 * MiB;
-/** Commits put together in one frame, and applied in one transaction. */
-export const batchBytesTarget = 512 * KiB;
+/** Commits put together in one frame: half a second on a link of 1 Mbit/s, so that frames show life on any link. */
+export const batchBytesTarget = 64 * KiB;
 /** Unacknowledged bytes on one link: enough for a 50 Mbit/s link with 300 ms there and back. */
 export const windowBytesMax = 2 * MiB;
 /** Bytes waiting in the socket past which nothing more is read from the journal for it. */

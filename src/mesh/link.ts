@@ -102,12 +102,19 @@ export function createLink(
     queue.push(event);
     if (isRunning) return;
     isRunning = true;
-    for (let next = queue.shift(); next; next = queue.shift()) {
-      const stepped = step(session, next, events.own(link), clock.monotonic());
-      session = stepped.session;
-      for (const effect of stepped.effects) act(effect);
+    try {
+      for (let next = queue.shift(); next; next = queue.shift()) {
+        const stepped = step(session, next, events.own(link), clock.monotonic());
+        session = stepped.session;
+        for (const effect of stepped.effects) act(effect);
+      }
+    } catch (error) {
+      ports.log.error('a link broke', { peer: peerKeyId, error: error instanceof Error ? error.stack : String(error) });
+      queue.length = 0;
+      connection.close('an error on our side');
+    } finally {
+      isRunning = false;
     }
-    isRunning = false;
   }
 
   function act(effect: Effect): void {

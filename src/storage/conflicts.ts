@@ -46,15 +46,15 @@ export function recordRival(unit: Unit, entity: string, recordId: string, winner
   const id = conflictId(unit, entity, recordId, loser);
   if (!openConflicts(unit, entity, recordId, 'rival').includes(id)) unit.conflictCount += 1;
   putConflict(unit, id, entity, recordId, 'rival', [], { winner, loser });
-  unit.statements.setRivalWinner.run(sideText(winner), entity, recordId);
 }
 
 /** After the standing fact was replaced: rows whose loser says what now stands are no rivals. Tells whether any is. */
-export function settleRivals(unit: Unit, entity: string, recordId: string): boolean {
+export function settleRivals(unit: Unit, entity: string, recordId: string, winner: Side): boolean {
+  unit.statements.setRivalWinner.run(sideText(winner), entity, recordId);
   let hasRivals = false;
   for (const row of unit.statements.conflictsOfRecord.all(entity, recordId)) {
     if (row.kind !== 'rival') continue;
-    const [winner, loser] = [JSON.parse(row.winner), JSON.parse(row.loser)];
+    const loser = JSON.parse(row.loser) as Side;
     if (canonicalJson(winner.values) === canonicalJson(loser.values)) unit.statements.deleteConflict.run(row.id);
     else hasRivals = true;
   }

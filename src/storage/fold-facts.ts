@@ -7,6 +7,7 @@ import { isSameJson, type Json, type JsonObject } from '../core/json.ts';
 import { compareOps, type OpHeader, parseHeader, parsePayload } from '../core/op.ts';
 import { recordRival, type Side, settleRivals } from './conflicts.ts';
 import type { Place } from './fold.ts';
+import { movementsOfProduct } from './movement-index.ts';
 import type { MovementTableRow, TicketTableRow } from './statements.ts';
 import { countTerm, indexOfKey, numberOfKey, pendingStock, type Unit } from './unit.ts';
 
@@ -39,7 +40,7 @@ export function foldTicket(unit: Unit, place: Place, header: OpHeader, payload: 
     countMovement(unit, derivedMovementId(header.id, movement.line), movement, 1);
     moveStock(unit, movement.productId, movement.quantity, header, 1);
   }
-  const rival = meeting ? Number(settleRivals(unit, 'ticket', header.id)) : 0;
+  const rival = meeting ? Number(settleRivals(unit, 'ticket', header.id, { ...header, ...place, values: body })) : 0;
   unit.statements.addTicket.run(
     place.arrival,
     place.key,
@@ -69,14 +70,14 @@ export function foldMovement(
   if (existing) {
     const meeting = meet(unit, existing.op, place, header, movement.body);
     if (!meeting.isNewEarlier) return true;
-    removeMovement(unit, existing, header.id, header);
+    removeMovement(unit, existing, header.id);
   }
   unit.state.movement += 1;
   const { productId, kind, quantity } = movement;
   unit.statements.addMovement.run(unit.state.movement, header.id, place.key, null, productId, kind, quantity);
   countMovement(unit, header.id, movement, 1);
   moveStock(unit, productId, quantity, header, 1);
-  if (existing) settleRivals(unit, 'movement', header.id);
+  if (existing) settleRivals(unit, 'movement', header.id, { ...header, ...place, values: movement.body });
   return true;
 }
 
@@ -111,18 +112,19 @@ function removeTicket(unit: Unit, ticket: TicketTableRow, payloadHash: Uint8Arra
   if (ticket.movements > 0) {
     const last = ticket.movement + ticket.movements - 1;
     for (const row of unit.statements.movementsBetween.all(ticket.movement, last)) {
-      removeMovement(unit, row, derivedMovementId(ticket.id, row.line ?? 0), undefined);
+      removeMovement(unit, row, derivedMovementId(ticket.id, row.line ?? 0));
     }
   }
   unit.statements.deleteTicket.run(ticket.seq);
   countTerm(unit, 'tickets', payloadHash, -1);
 }
 
-function removeMovement(unit: Unit, row: MovementTableRow, id: string, header: OpHeader | undefined): void {
+function removeMovement(unit: Unit, row: MovementTableRow, id: string): void {
   unit.statements.deleteMovement.run(row.row);
   unit.statements.unindexMovement.run(row.product, row.row);
   countMovement(unit, id, { productId: row.product, kind: row.kind, quantity: row.quantity }, -1);
-  moveStock(unit, row.product, -row.quantity, header, -1);
+  moveStock(unit, row.product, -row.quantity, undefined, -1);
+  pendingStock(unit, row.product).updatedAt = latestMovementMs(unit, row.product);
 }
 
 type MovementTerm = { productId: string; kind: string; quantity: number };
@@ -139,6 +141,18 @@ function moveStock(unit: Unit, product: string, quantity: number, header: OpHead
   level.onHand += quantity;
   level.movements += sign;
   if (header) level.updatedAt = Math.max(level.updatedAt, stampMs(header.stamp));
+}
+
+/** Needed only when a fact gives way to an earlier op: the latest of what is left. */
+function latestMovementMs(unit: Unit, product: string): number {
+  const rows = movementsOfProduct(unit.statements, unit.state, product, 0, Number.MAX_SAFE_INTEGER);
+  return rows.reduce((latest, row) => Math.max(latest, stampMs(headerOf(unit, row.op).stamp)), 0);
+}
+
+function headerOf(unit: Unit, key: number): OpHeader {
+  const header = parseHeader(unit.statements.op.get(key)?.header ?? '');
+  if (typeof header === 'string') throw new Error(`the journal lacks op ${key}`);
+  return header;
 }
 
 const textOrNull = (value: Json | undefined): string | null =>

@@ -18,7 +18,7 @@ export function foldRecord(unit: Unit, place: Place, header: OpHeader, payload: 
   const row = unit.statements.recordById.get(header.entity, header.id);
   const op: RecordOp = { origin: place.origin, number: place.number, stamp: header.stamp, seen: header.seen, set };
   const before = row ? liveOps(unit.statements, unit.state, row) : [];
-  const merged = mergeRecord([...before, op], row ? (JSON.parse(row.seen) as Heads) : {});
+  const merged = mergeRecord([...before, op], row ? (JSON.parse(row.seen) as Heads) : {}, unit.held);
   if (row) dropTerm(unit, row);
   const version = writeRow(unit, header, merged, row);
   if (isBooksEntity(header.entity) && !merged.deleted) countTerm(unit, partOf(header.entity), version, 1);

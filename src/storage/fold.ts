@@ -19,6 +19,7 @@ export type Place = {
 
 /** `payloadHash`: SHA-256 of the payload's bytes. */
 export function foldOp(unit: Unit, place: Place, header: OpHeader, payload: JsonObject, payloadHash: Uint8Array): void {
+  unit.held[place.origin] = Math.max(unit.held[place.origin] ?? 0, place.number);
   const isFact = header.seen === undefined;
   const understood =
     idPattern.test(header.id) &&

@@ -50,7 +50,8 @@ export function appendRemote(unit: Unit, commit: Commit, publicKey: Uint8Array):
   const origin = originState(unit, seal.origin, publicKey);
   let live = 0;
   let stamp = origin.stamp;
-  for (let index = 0; index < checked.length; index++) {
+  const isEmpty = checked.every((item) => item.op.kind === 'pruned');
+  for (let index = 0; index < checked.length && !isEmpty; index++) {
     const item = checked[index];
     if (!item) continue;
     applyOp(unit, origin, seal.first + index, item);

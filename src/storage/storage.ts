@@ -12,7 +12,7 @@ import { finish } from './append.ts';
 import { createBooks } from './books.ts';
 import { createRecentCommits, readCommits } from './journal.ts';
 import { closeQuietly, describe, type Handle, isOpen, type OpenConfig, type OpenFailure, openStorage } from './open.ts';
-import { copyState, type StorageState, writeMeta } from './state.ts';
+import { copyState, headsOf, type StorageState, writeMeta } from './state.ts';
 import { createUnit, type EncodedCommit, type Unit } from './unit.ts';
 
 export type WriteFailure = {
@@ -75,12 +75,13 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
   const books = createBooks({
     handle: openHandle,
     state: () => unit?.state ?? state(),
+    held: () => unit?.held ?? headsOf(state()),
     pendingStock: (product) => unit?.stock.get(product),
     crypto,
   });
 
   function write(work: (unit: Unit) => void): Written {
-    if (!handle) return unavailable();
+    if (!handle || failed) return unavailable();
     const { statements } = handle;
     const clockMs = clock.now();
     const context = { statements, crypto, signer, shop: config.shop, replicaId: config.replicaId };
@@ -158,37 +159,37 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
     closeQuietly(handle?.database);
     handle = null;
     if (closed) return;
+    recent.clear();
     const again = openStorage(ports.openDatabase, config);
-    const trouble = isOpen(again) ? settle(again) : again;
-    if (!trouble && isOpen(again)) {
+    if (isOpen(again)) {
       handle = again;
       lastState = again.state;
-      failed = undefined;
-      recent.clear();
-      events.committed(null);
-      return;
-    }
-    if (isOpen(again)) closeQuietly(again.database);
-    failed = trouble;
-    log.error('the database cannot be used', { detail: failed?.detail });
+      failed = settle(again);
+      if (!failed) return events.committed(null);
+    } else failed = again;
+    log.error('nothing can be written', { detail: failed.detail });
     retry = timers.after(reopenMs, reopen);
   }
 
+  /**
+   * Finds out what became of the unit in doubt. What is there must be on disk before it counts; what is not there never
+   * comes back, and a new epoch keeps its numbers from being used for anything else.
+   */
   function settle(again: Handle): OpenFailure | undefined {
     if (!doubt) return undefined;
+    const own = originOf(config.replicaId, doubt.state.epoch);
+    const wanted = doubt.state.origins.get(own);
+    const found = again.state.origins.get(own);
+    const isThere = !wanted || (found !== undefined && isSameBytes(found.hash, wanted.hash));
     try {
-      const own = originOf(config.replicaId, doubt.state.epoch);
-      const wanted = doubt.state.origins.get(own);
-      const found = again.state.origins.get(own);
-      const isThere = !wanted || (found !== undefined && isSameBytes(found.hash, wanted.hash));
       if (isThere) again.database.pragma('wal_checkpoint(FULL)');
-      else startEpoch(again, doubt.state.epoch + 1);
-      again.state.clock = tick(doubt.state.clock, clock.now()).clock;
-      doubt = null;
-      return undefined;
     } catch (error) {
       return describe(error, config.path);
     }
+    if (!isThere) again.state.epoch = doubt.state.epoch + 1;
+    again.state.clock = tick(doubt.state.clock, clock.now()).clock;
+    doubt = null;
+    return undefined;
   }
 
   function checkpoint(): void {
@@ -204,7 +205,7 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
   }
 
   function note(work: (open: Handle) => void): boolean {
-    if (!handle) return false;
+    if (!handle || failed) return false;
     try {
       handle.statements.begin.run();
       work(handle);
@@ -233,7 +234,7 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
       return known && handle ? readCommits(handle, recent, known, after, bytesMax) : [];
     },
     note,
-    trouble: () => (handle ? undefined : failed),
+    trouble: () => failed,
     walAlarm: () => walAlarm,
     setMeshOffset(offsetMs) {
       meshOffsetMs = offsetMs;
@@ -252,10 +253,10 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
   };
 }
 
-/** From here on our ops are of a new origin. Durable before it counts. */
+/** From here on our ops are of a new origin, also should the disk refuse to note it. */
 export function startEpoch(handle: Handle, epoch: number): void {
-  writeMeta(handle.statements, 'epoch', epoch);
   handle.state.epoch = epoch;
+  writeMeta(handle.statements, 'epoch', epoch);
 }
 
 export class StorageClosed extends Error {}

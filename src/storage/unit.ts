@@ -8,7 +8,7 @@ import type { JsonObject } from '../core/json.ts';
 import { opNumberMax, originsMax } from '../core/limits.ts';
 import { genesisHead, type Op } from '../core/op.ts';
 import type { Crypto, Signer } from '../ports.ts';
-import type { OriginState, Part, StorageState } from './state.ts';
+import { headsOf, type OriginState, type Part, type StorageState } from './state.ts';
 import type { Statements } from './statements.ts';
 
 /** Index and number as one exact integer. */
@@ -50,6 +50,8 @@ export type Unit = UnitContext & {
   /** Keys of record ops that no frontier holds any more. */
   readonly superseded: Set<number>;
   readonly touchedOrigins: Set<Origin>;
+  /** Heads, with what this unit has taken in but not sealed. */
+  readonly held: Record<Origin, number>;
   readonly encoded: EncodedCommit[];
   /** Conflicts first seen in this unit; ops that could be stored but not understood. */
   conflictCount: number;
@@ -69,6 +71,7 @@ export function createUnit(context: UnitContext, state: StorageState, clockMs: n
     stock: new Map(),
     superseded: new Set(),
     touchedOrigins: new Set(),
+    held: { ...headsOf(state) },
     encoded: [],
     conflictCount: 0,
     unreadableCount: 0,

@@ -7,7 +7,7 @@ import { survivingLink } from '../core/dial.ts';
 import { covers, epochOf, type Heads, joinHeads, numberAt, ofReplica, replicaOf } from '../core/heads.ts';
 import { replicaIdOf } from '../core/identity.ts';
 import { clockSuspectMs, connectionsPendingMax } from '../core/limits.ts';
-import type { OwnSide } from '../core/session.ts';
+import type { OwnSide } from '../core/session-state.ts';
 import { planSubscriptions } from '../core/subscription.ts';
 import type { Connection, Ports, TimerHandle } from '../ports.ts';
 import { protocolRange } from '../protocol/version.ts';

@@ -4,6 +4,7 @@
 import type { Heads } from '../core/heads.ts';
 import { frameBytesMax, socketBufferBytesMax } from '../core/limits.ts';
 import type { Role } from '../core/message.ts';
+import { step } from '../core/session.ts';
 import {
   behindCount,
   type CloseReason,
@@ -14,8 +15,7 @@ import {
   type Peer,
   pendingCount,
   type Session,
-  step,
-} from '../core/session.ts';
+} from '../core/session-state.ts';
 import type { Connection, Ports } from '../ports.ts';
 import { type CommitsFrame, decodeCommitsFrame, encodeCommitsFrame } from '../protocol/frames.ts';
 import { encodeMessage, parseMessage } from '../protocol/messages.ts';

@@ -2,7 +2,7 @@
 
 import { headsText } from '../core/heads.ts';
 import { hex } from '../core/op.ts';
-import type { OwnSide } from '../core/session.ts';
+import type { OwnSide } from '../core/session-state.ts';
 import type { Crypto } from '../ports.ts';
 import { headsOf, type StorageState } from '../storage/state.ts';
 import type { Storage } from '../storage/storage.ts';

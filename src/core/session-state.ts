@@ -1,0 +1,130 @@
+// A session's state, its events and its effects: the vocabulary of session.ts.
+
+import { type Heads, isSameHeads, missingCount } from './heads.ts';
+import type { Message, ProtocolRange, Role } from './message.ts';
+
+/** What the session knows of its own side; read anew for each event. */
+export type OwnSide = {
+  readonly id: string;
+  readonly name: string;
+  readonly version: string;
+  readonly shop: string;
+  readonly meshPort: number;
+  readonly protocol: ProtocolRange;
+  readonly heads: Heads;
+  readonly hashes: { readonly [origin: string]: string };
+  readonly headsDigest: string;
+  readonly booksDigest: string;
+  readonly parts: { readonly [part: string]: string };
+  /** Our proof for this channel; and whether a text is the proof that the other side must give. */
+  readonly proof: () => string;
+  readonly isPeerProof: (proof: string, protocol: ProtocolRange) => boolean;
+  /** Id that belongs to the key in the other side's certificate. */
+  readonly peerKeyId: string;
+  readonly wallMs: number;
+};
+
+export type Peer = {
+  readonly id: string;
+  readonly name: string;
+  readonly version: string;
+  readonly meshPort: number;
+  readonly protocol: number;
+};
+
+type InFlight = { readonly origin: string; readonly last: number; readonly bytes: number };
+
+export type Session = {
+  readonly role: Role;
+  readonly phase: 'proving' | 'greeting' | 'open' | 'closed';
+  readonly protocol: number;
+  readonly peer: Peer | null;
+  /** What the other side is known to hold, durable. */
+  readonly peerHeads: Heads;
+  /** Replicas that it wants from us, and how far each origin has been sent on this link. */
+  readonly peerWants: readonly string[];
+  readonly sent: Heads;
+  readonly inFlight: readonly InFlight[];
+  /** Replicas that we want from it. */
+  readonly wants: readonly string[];
+  readonly openedAt: number;
+  readonly lastTickAt: number;
+  readonly lastFrameAt: number;
+  /** When commits last came, or we last asked for them again. */
+  readonly lastProgressAt: number;
+  readonly lastAskedAt: number;
+  readonly pingAt: number;
+  readonly awaitingPong: boolean;
+  readonly unequalPings: number;
+  readonly booksUnequal: number;
+};
+
+/** Times are monotonic milliseconds. */
+export type Event =
+  | { readonly kind: 'opened' }
+  | { readonly kind: 'message'; readonly message: Message }
+  /** A frame of commits came in: told for the heads and the clock of progress; the mesh applies it. */
+  | { readonly kind: 'commitsReceived' }
+  /** Commits of these origins are durable here; `gap` when some could not be placed. */
+  | { readonly kind: 'applied'; readonly heads: Heads; readonly gap: boolean }
+  /** The answer to a `read` effect: commits up to `last` were put on the wire (bytes 0: there were none). */
+  | { readonly kind: 'sent'; readonly origin: string; readonly last: number; readonly bytes: number }
+  /** Our own origin has parted from what the other side holds: send it to us from this number on. */
+  | { readonly kind: 'rewind'; readonly origin: string; readonly number: number }
+  | { readonly kind: 'subscribe'; readonly replicas: readonly string[] }
+  | { readonly kind: 'syncRequested'; readonly bidirectional: boolean }
+  /** We hold ops of a replica that we held none of: others may want them from us. */
+  | { readonly kind: 'announce' }
+  /** Our journal has grown, or the socket has room again. */
+  | { readonly kind: 'wake' }
+  | { readonly kind: 'tick' };
+
+export type Effect =
+  | { readonly kind: 'send'; readonly message: Message }
+  | { readonly kind: 'read'; readonly origin: string; readonly after: number; readonly bytesMax: number }
+  | { readonly kind: 'greeted'; readonly peer: Peer }
+  /** The other side's heads are news: plan subscriptions again, look for forks. */
+  | { readonly kind: 'peerHeads'; readonly heads: Heads; readonly hashes: { readonly [origin: string]: string } }
+  | { readonly kind: 'measured'; readonly rttMs: number; readonly offsetMs: number }
+  /** Digests of equal heads were compared. `parts` names what differs, where that is known. */
+  | { readonly kind: 'compared'; readonly equal: boolean; readonly parts: readonly string[] }
+  | { readonly kind: 'close'; readonly reason: CloseReason; readonly detail: string };
+
+export type CloseReason =
+  | 'protocol_mismatch'
+  | 'not_of_this_shop'
+  | 'handshake_timeout'
+  | 'heartbeat_timeout'
+  | 'malformed'
+  | 'identity_mismatch';
+
+export type Stepped = { readonly session: Session; readonly effects: readonly Effect[] };
+
+export function createSession(role: Role, now: number): Session {
+  return {
+    role,
+    phase: 'proving',
+    protocol: 0,
+    peer: null,
+    peerHeads: {},
+    peerWants: [],
+    sent: {},
+    inFlight: [],
+    wants: [],
+    openedAt: now,
+    lastTickAt: now,
+    lastFrameAt: now,
+    lastProgressAt: now,
+    lastAskedAt: Number.NEGATIVE_INFINITY,
+    pingAt: now,
+    awaitingPong: false,
+    unequalPings: 0,
+    booksUnequal: 0,
+  };
+}
+
+/** Ops that we hold and the other side has not acknowledged. */
+export const pendingCount = (session: Session, ours: Heads): number => missingCount(session.peerHeads, ours);
+/** Ops that the other side is known to hold and we do not. */
+export const behindCount = (session: Session, ours: Heads): number => missingCount(ours, session.peerHeads);
+export const isLevel = (session: Session, ours: Heads): boolean => isSameHeads(session.peerHeads, ours);

@@ -30,6 +30,8 @@ export type Host = {
   process(): Process;
   /** Runs and is not stopped. */
   isUp(): boolean;
+  /** Is up, and its database is open. */
+  isReady(): boolean;
   start(): void;
   /** SIGTERM, SIGKILL, or the plug pulled. */
   end(how: 'stop' | 'kill' | 'power'): void;
@@ -176,6 +178,7 @@ export function createHost(setup: HostSetup): Host {
     appliance: () => appliance,
     process: () => process,
     isUp: () => process.state === 'running' && appliance !== null,
+    isReady: () => host.isUp() && appliance?.readiness().ready === true,
     start,
     end,
     pause: () => {

@@ -50,6 +50,8 @@ export function createLedger(): Ledger {
     const variants = ops.get(dot) ?? [];
     if (variants.some((op) => op.header === row.header && op.payload === row.payload)) return undefined;
     const op = readOp(row as ArrivalRow & { header: string; payload: string }, attempts);
+    if (op?.entity === 'fork' && !mayFork(row.origin))
+      return `B3 ${host.name} tells of a fork that never was: ${row.payload}`;
     if (!op) return `B1 an op in the journal of ${host.name} that nobody wrote: ${dot} ${row.header} ${row.payload}`;
     if (variants.length > 0 && !mayFork(row.origin))
       return `B1 number ${dot} has two contents: ${variants[0]?.payload} and at ${host.name} ${row.payload}`;
@@ -91,7 +93,9 @@ function readOp(
   const header = JSON.parse(row.header) as { stamp: string; entity: string; id: string };
   const content = JSON.parse(row.payload) as JsonObject;
   const attempt = attempts.get(String(content.by));
-  if (!attempt || attempt.entity !== header.entity || attempt.id !== header.id) return undefined;
+  // An appliance's own word about its forked origin; every other op is somebody's.
+  const isStatement = header.entity === 'fork';
+  if (!isStatement && (attempt?.entity !== header.entity || attempt.id !== header.id)) return undefined;
   return {
     origin: row.origin,
     number: row.number,
@@ -101,8 +105,8 @@ function readOp(
     header: row.header,
     payload: row.payload,
     content,
-    marker: attempt.marker,
-    knows: attempt.knows,
+    marker: attempt?.marker ?? 'fork',
+    knows: attempt?.knows ?? {},
   };
 }
 

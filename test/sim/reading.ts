@@ -48,10 +48,14 @@ function unique<Row>(what: string, rows: readonly Row[], idOf: (row: Row) => str
   return byId;
 }
 
-/** One text for equal books: everything that a reader can see and that is not of this appliance alone. */
+/**
+ * One text for equal books: everything that a reader can see and that is not of this appliance alone. When a stock level
+ * last changed depends on the order of arrival, where a ticket was written twice: a figure of the appliance, not a book.
+ */
 export function booksText(read: BooksRead): string {
+  const stock = new Map([...read.stock].map(([id, { onHand }]) => [id, onHand]));
   const sorted = <Row>(rows: Map<string, Row>): [string, Row][] => [...rows].sort(([a], [b]) => (a < b ? -1 : 1));
-  return [...sorted(read.records), ...sorted(read.tickets), ...sorted(read.movements), ...sorted(read.stock)]
+  return [...sorted(read.records), ...sorted(read.tickets), ...sorted(read.movements), ...sorted(stock)]
     .map(([key, row]) => `${key} ${stable(row)}`)
     .join('\n');
 }

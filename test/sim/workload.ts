@@ -187,7 +187,7 @@ function movement(dice: Dice, id: string): Request {
 }
 
 function resolution(dice: Dice, host: Host): Request | undefined {
-  const open = host.isUp() ? (host.appliance()?.observe.conflicts({ resolved: false, limit: 20 }).rows ?? []) : [];
+  const open = host.isReady() ? (host.appliance()?.observe.conflicts({ resolved: false, limit: 20 }).rows ?? []) : [];
   const fields = open.filter((conflict) => conflict.kind === 'field');
   if (fields.length === 0) return undefined;
   const conflict = dice.pick(fields);

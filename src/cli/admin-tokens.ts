@@ -19,12 +19,9 @@ export function createAdminTokenHashes(
   const { folder, crypto } = house;
   const fixed = [configured, consoleToken].flatMap((token) => (token === null ? [] : [hex(crypto.sha256(token))]));
   const file = join(folder, 'identity.json');
-  let stampSeen = stampOf(file);
-  let hashes = hashesWith(house.identity.adminTokenHash);
-
-  function hashesWith(kept: string | null): string[] {
-    return kept === null ? fixed : [...fixed, kept];
-  }
+  // Read at the first request: the start itself may make a token after it has read the identity.
+  let stampSeen = '';
+  let hashes = fixed;
   return () => {
     const stamp = stampOf(file);
     if (stamp === stampSeen) return hashes;
@@ -32,7 +29,8 @@ export function createAdminTokenHashes(
     // Unreadable for a moment, or for good: what was known stays, and is asked again.
     if (!opened.ok) return hashes;
     stampSeen = stamp;
-    hashes = hashesWith(opened.identity.adminTokenHash);
+    const { adminTokenHash } = opened.identity;
+    hashes = adminTokenHash === null ? fixed : [...fixed, adminTokenHash];
     return hashes;
   };
 }

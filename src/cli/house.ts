@@ -1,8 +1,8 @@
 // The data folder, taken into possession: made where there is none, locked against a second instance, its identity read
 // or made. What start, token and verify begin with. What goes wrong is one sentence with its remedy.
 
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import type { ApplianceConfig } from '../appliance.ts';
 import { assets } from '../assets.ts';
 import { configFileName, firstConfigFile, type Settings } from '../config.ts';
@@ -72,13 +72,20 @@ export function openHouse(settings: Settings): { ok: true; house: House } | Refu
 /** The folder, private, with a config.json to start from. */
 function makeFolder(folder: string): Refused | undefined {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolders(resolve(folder));
     const configFile = join(folder, configFileName);
     if (!existsSync(configFile)) writeFileSync(configFile, firstConfigFile(options), { mode: 0o600, flag: 'wx' });
     return undefined;
   } catch (error) {
     return refused(folderSentence(folder, error));
   }
+}
+
+/** Not by mkdir's own `recursive`: where nothing can ever be made (/proc), that one never ends. */
+function makeFolders(folder: string): void {
+  if (existsSync(folder) && statSync(folder).isDirectory()) return;
+  if (dirname(folder) !== folder) makeFolders(dirname(folder));
+  mkdirSync(folder, { mode: 0o700 });
 }
 
 function folderSentence(folder: string, error: unknown): string {

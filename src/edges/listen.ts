@@ -4,13 +4,15 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import { keepAliveMs, requestMs } from '../core/limits.ts';
-import type { Timers } from '../ports.ts';
+import type { TimerHandle, Timers } from '../ports.ts';
 
 export type HttpServer = {
   readonly port: number;
   /** Takes no more; resolves when all are answered, or cut off after `graceMs`. */
   close(graceMs: number): Promise<void>;
 };
+
+const sweepMs = 25;
 
 /** What answers a request; may change while the server runs. */
 export type Fetch = (request: Request) => Response | Promise<Response>;
@@ -32,11 +34,18 @@ export async function openHttpServer(
     close: (graceMs) =>
       new Promise((resolve) => {
         const cutOff = timers.after(graceMs, () => server.closeAllConnections());
+        let sweep: TimerHandle | undefined;
         server.close(() => {
           cutOff.cancel();
+          sweep?.cancel();
           resolve();
         });
-        server.closeIdleConnections();
+        // A connection whose answer has just left is idle only then.
+        const sweepAgain = (): void => {
+          server.closeIdleConnections();
+          sweep = timers.after(sweepMs, sweepAgain);
+        };
+        sweepAgain();
       }),
   };
 }

@@ -30,6 +30,8 @@ async function run({ words, flags }: CommandLine, settings: Settings, showSettin
         rest[0] === 'admin' ? await makeNewAdminToken(settings) : await makeTerminalToken(settings, rest[1] ?? ''),
       );
     }
+    case 'verify':
+      return answer((await import('./cli/verify.ts')).verifyBooks(settings));
     case 'demo':
       return (await import('./cli/demo.ts')).demo(flags, complain);
     default:

@@ -288,6 +288,25 @@ describe('at the console of a running appliance', () => {
     await sell(second, made.stdout.trim());
   });
 
+  test('verify: while it runs and when it is stopped; says what was changed by hand; leaves no copy', async () => {
+    const { data, run, start } = newFolder();
+    expectRefusal(await run(['verify']), 1, 'no books', '--data');
+    const appliance = await start(freePorts, { TILLMESH_ADMIN_TOKEN: 'configured-admin-token' });
+    const lines = [{ productId: 'coffee', quantity: 2, unitPrice: 250, total: 500 }];
+    await createApi(appliance.url, 'configured-admin-token').post('/api/v1/tickets', { lines, total: 500 });
+    const whole = { code: 0, stderr: '', stdout: expect.stringMatching(/1 ops[\s\S]*1 tickets, 1 movements/) };
+    expect(await run(['verify'])).toMatchObject(whole);
+    await appliance.stop();
+    expect(await run(['verify'])).toMatchObject(whole);
+
+    const database = new Database(join(data, 'books.db'));
+    database.prepare('UPDATE stock SET on_hand = on_hand + 1000').run();
+    database.close();
+    const changed = await run(['verify']);
+    expect(changed).toMatchObject({ code: 1, stdout: '', stderr: expect.stringMatching(/fold: .*stock/) });
+    expect(readdirSync(data).filter((name) => name.startsWith('verify-'))).toEqual([]);
+  });
+
   test('config shows where each value came from, secrets masked, and writes nothing', async () => {
     const { folder, run } = newFolder();
     const env = { TILLMESH_SHOP_KEY: 'a-key-that-nobody-should-ever-read', PORT: '4000' };

@@ -9,6 +9,7 @@ export const commands = [
   { name: 'status', words: [], meaning: 'asks the running appliance how it is' },
   { name: 'token', words: ['admin'], meaning: 'makes a new admin token, shown once' },
   { name: 'token', words: ['terminal', 'NAME'], meaning: 'makes a token for a till, shown once' },
+  { name: 'verify', words: [], meaning: 'checks journal, books and digests on a copy' },
   { name: 'config', words: [], meaning: 'shows the effective configuration and where each value came from' },
   { name: 'demo', words: [], meaning: 'three appliances and a trading day on loopback' },
 ] as const;

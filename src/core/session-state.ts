@@ -65,8 +65,11 @@ export type Event =
   | { readonly kind: 'message'; readonly message: Message }
   /** A frame of commits came in: told for the heads and the clock of progress; the mesh applies it. */
   | { readonly kind: 'commitsReceived' }
-  /** Commits of these origins are durable here; `gap` when some could not be placed. */
-  | { readonly kind: 'applied'; readonly heads: Heads; readonly gap: boolean }
+  /**
+   * Commits that came over this link are durable here. `heads`: ours, of their origins; `came`: how far each origin came
+   * over this link, which is what the other side surely holds; `gap` when some could not be placed.
+   */
+  | { readonly kind: 'applied'; readonly heads: Heads; readonly came: Heads; readonly gap: boolean }
   /** The answer to a `read` effect: commits up to `last` were put on the wire (bytes 0: there were none). */
   | { readonly kind: 'sent'; readonly origin: string; readonly last: number; readonly bytes: number }
   /** Our own origin has parted from what the other side holds: send it to us from this number on. */

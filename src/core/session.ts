@@ -7,6 +7,8 @@ import { batchBytesTarget, handshakeMs, pingIntervalMs, pongMs, resendMs, stallM
 import type { BooksMessage, HelloMessage, Message, PingMessage, PongMessage, ProtocolRange } from './message.ts';
 import type { CloseReason, Effect, Event, OwnSide, Peer, Session, Stepped } from './session-state.ts';
 
+type Applied = Extract<Event, { kind: 'applied' }>;
+
 /** Frames already under way arrive within this time. */
 const gapAskMs = 500;
 
@@ -25,7 +27,7 @@ export function step(session: Session, event: Event, own: OwnSide, now: number):
         ? { session: { ...session, lastFrameAt: now, lastProgressAt: now }, effects: [] }
         : close(session, 'malformed', 'commits before the greeting');
     case 'applied':
-      return onApplied(session, event.heads, event.gap, own, now);
+      return onApplied(session, event, own, now);
     case 'sent':
       return onSent(session, event, own);
     case 'rewind':
@@ -190,9 +192,15 @@ function onSubscribe(session: Session, replicas: readonly string[], own: OwnSide
   return { session: { ...session, wants: replicas, lastProgressAt: now }, effects: [{ kind: 'send', message }] };
 }
 
-function onApplied(session: Session, heads: Heads, gap: boolean, own: OwnSide, now: number): Stepped {
+function onApplied(session: Session, event: Applied, own: OwnSide, now: number): Stepped {
+  const { heads, came, gap } = event;
   if (session.phase !== 'open') return { session, effects: [] };
-  const acked: Session = { ...session, peerHeads: joinHeads(session.peerHeads, heads) };
+  // What came from there never goes back there.
+  const acked: Session = {
+    ...session,
+    peerHeads: joinHeads(session.peerHeads, came),
+    sent: joinHeads(session.sent, came),
+  };
   const ack: Effect = { kind: 'send', message: { type: 'ack', heads } };
   // Frames that were under way when we asked last are gaps, too: once is enough.
   if (!gap || now - session.lastAskedAt < gapAskMs) return { session: acked, effects: [ack] };

@@ -2,18 +2,14 @@
 // more than one of them. It keeps no ops: links read from the journal, the inbox writes to it.
 
 import type { SyncRow } from '../core/books.ts';
-import { meshOffsetMs } from '../core/clock.ts';
 import { survivingLink } from '../core/dial.ts';
-import { covers, epochOf, type Heads, joinHeads, numberAt, ofReplica, replicaOf } from '../core/heads.ts';
+import { type Heads, joinHeads, replicaOf } from '../core/heads.ts';
 import { replicaIdOf } from '../core/identity.ts';
-import { clockSuspectMs, connectionsPendingMax } from '../core/limits.ts';
-import type { OwnSide } from '../core/session-state.ts';
+import { connectionsPendingMax } from '../core/limits.ts';
 import { planSubscriptions } from '../core/subscription.ts';
 import type { Connection, Ports, TimerHandle } from '../ports.ts';
-import { protocolRange } from '../protocol/version.ts';
 import { readMeta, writeMeta } from '../storage/state.ts';
-import { type Storage, startEpoch } from '../storage/storage.ts';
-import { purgeTombstones } from '../storage/tombstones.ts';
+import type { Storage } from '../storage/storage.ts';
 import type { Unit } from '../storage/unit.ts';
 import { type Alarms, createAlarms } from './alarms.ts';
 import { createMeshControl } from './control.ts';
@@ -21,11 +17,11 @@ import { type AddressState, createDialer, type Dialer } from './dialer.ts';
 import { createForks, type Forks } from './forks.ts';
 import { createGossip } from './gossip.ts';
 import { createInbox, type Inbox } from './inbox.ts';
-import { createLink, type Link, type LinkEvents, newExchange } from './link.ts';
+import { createLink, type Link, type LinkEvents } from './link.ts';
 import type { Mesh } from './mesh.ts';
-import { createPeerBook, type PeerBook, type PeerEntry } from './peer-book.ts';
-import { isSameSecret, proofText } from './proof.ts';
-import { createSnapshot } from './snapshot.ts';
+import { createOwnSide } from './own-side.ts';
+import { addCounters, createPeerBook, type PeerBook, type PeerEntry } from './peer-book.ts';
+import { createUpkeep } from './upkeep.ts';
 
 export type MeshConfig = {
   replicaId: string;
@@ -61,8 +57,7 @@ export type MeshParts = {
 };
 
 const tickMs = 1_000;
-/** Bookkeeping of peers is written this often, beside the moments that matter. */
-const saveEveryTicks = 300;
+const upkeepEveryTicks = 300;
 
 export function createMesh(
   ports: Ports,
@@ -77,7 +72,6 @@ export function createMesh(
   const addressByLink = new WeakMap<Link, AddressState>();
   const alarms = createAlarms(clock);
   const peers = createPeerBook(storage);
-  const snapshot = createSnapshot(storage, ports.crypto);
   let enabled = readMeta(storage.handle().statements, 'mesh_enabled', true);
   let timer: TimerHandle | null = null;
   let ticks = 0;
@@ -97,29 +91,25 @@ export function createMesh(
     replan,
     closePeer: (id, reason) => links.get(id)?.close(reason),
   };
+  const upkeep = createUpkeep(parts, recordSync);
   const forks: Forks = createForks(parts);
   const inbox: Inbox = createInbox(ports, storage, {
     refused: (link, frame, index, refusal) => forks.refused(link, frame, index, refusal),
-    applied(link, ops, conflicts) {
+    applied(link, origins, ops, conflicts) {
       link.exchange.itemsReceived += ops;
       link.exchange.conflicts += conflicts;
+      // Our own lost tail is back: it is wanted from nobody any more.
+      if (origins.some((origin) => replicaOf(origin) === config.replicaId)) replan();
     },
   });
 
   const events: LinkEvents = {
-    own: ownSide,
+    own: createOwnSide(parts),
     greeted,
     peerHeads,
     commits: (link, frame, bytes) => inbox.push(link, frame, bytes),
-    measured(link, rttMs, offsetMs) {
-      const entry = entryOf(link);
-      if (!entry) return;
-      entry.rttMs = rttMs;
-      entry.clockOffsetMs = offsetMs;
-      entry.lastSeen = clock.now();
-      judgeClock();
-    },
-    compared,
+    measured: upkeep.measured,
+    compared: upkeep.compared,
     refused(link, reason, detail) {
       const who = link.peer?.name ?? `an appliance at ${link.connection.address}`;
       log.warn('a peer was refused', { reason, peer: link.peerKeyId, address: link.connection.address, detail });
@@ -130,28 +120,6 @@ export function createMesh(
     },
     closed,
   };
-
-  function ownSide(link: Link): OwnSide {
-    const { config: own, crypto, proof } = { config, crypto: ports.crypto, proof: config.shopKey };
-    const claim = (role: Link['role'], key: Uint8Array, otherKey: Uint8Array, protocol: OwnSide['protocol']) =>
-      proof ? proofText(crypto, proof, link.connection, { role, key, otherKey, protocol }) : '';
-    const ownKey = ports.signer.publicKey;
-    const peerKey = link.connection.peerKey;
-    const otherRole = link.role === 'dialer' ? 'listener' : 'dialer';
-    return Object.assign(snapshot.now(), {
-      id: own.replicaId,
-      name: own.name,
-      version: own.version,
-      shop: own.shop,
-      meshPort: own.meshPort,
-      protocol: protocolRange,
-      proof: () => claim(link.role, ownKey, peerKey, protocolRange),
-      isPeerProof: (text: string, protocol: OwnSide['protocol']) =>
-        proof !== null && isSameSecret(text, claim(otherRole, peerKey, ownKey, protocol)),
-      peerKeyId: link.peerKeyId,
-      wallMs: Math.max(0, Math.trunc(clock.now())),
-    });
-  }
 
   function open(connection: Connection, address: AddressState | null): void {
     const peerKeyId = replicaIdOf(ports.crypto.sha256, connection.peerKey);
@@ -234,50 +202,9 @@ export function createMesh(
   function peerHeads(link: Link, heads: Heads, hashes: Readonly<Record<string, string>>): void {
     const entry = entryOf(link);
     if (entry) entry.heads = joinHeads(entry.heads, heads);
-    protectOwnNumbers(heads);
+    upkeep.protectOwnNumbers(heads);
     forks.compare(link, heads, hashes);
     replan();
-  }
-
-  /** A peer that holds more of our own ops than we do: we are a restored copy. Nothing is written under that epoch. */
-  function protectOwnNumbers(heads: Heads): void {
-    const state = storage.state();
-    let epoch = state.epoch;
-    for (const origin in heads) {
-      if (replicaOf(origin) !== config.replicaId) continue;
-      const held = state.origins.get(origin)?.head ?? 0;
-      if (epochOf(origin) > epoch || (epochOf(origin) === epoch && numberAt(heads, origin) > held))
-        epoch = epochOf(origin) + 1;
-    }
-    if (epoch === state.epoch) return;
-    log.warn('peers hold more of our own writing than we do: a restored copy; a new epoch begins', { epoch });
-    alarms.raise(
-      'restored',
-      'restored_copy',
-      'This appliance runs on an older copy of its books; what was missing comes back from its peers.',
-    );
-    storage.note((handle) => startEpoch(handle, epoch));
-  }
-
-  function compared(link: Link, equal: boolean, differing: readonly string[]): void {
-    const entry = entryOf(link);
-    if (!entry) return;
-    const key = `differ ${entry.id}`;
-    if (equal) {
-      const now = clock.now();
-      entry.verifiedEqualAt = now;
-      entry.heads = joinHeads(entry.heads, storage.books.heads());
-      alarms.clear(key);
-      record(link, entry, null);
-      return;
-    }
-    const what = differing.length > 0 ? differing.join(', ') : 'the books';
-    alarms.raise(
-      key,
-      'books_differ',
-      `${entry.name} holds the same entries but other figures: ${what}. Run verify on both.`,
-    );
-    log.error('books differ although heads are equal', { peer: entry.id, parts: differing });
   }
 
   function closed(link: Link, reason: string): void {
@@ -289,7 +216,7 @@ export function createMesh(
     if (link.peer && entry && links.get(link.peer.id) === link) {
       links.delete(link.peer.id);
       log.info('a link ended', { peer: entry.name, reason });
-      record(link, entry, reason);
+      upkeep.record(link, entry, reason);
       entry.lastError = reason;
       entry.reconnectAttempts += 1;
       if (!stopped) peers.save(entry);
@@ -298,26 +225,6 @@ export function createMesh(
       replan();
     }
     if (address && !stopped) dialer.failed(address, address.lastError ?? reason);
-  }
-
-  function record(link: Link, entry: PeerEntry, error: string | null): void {
-    const { exchange } = link;
-    const now = clock.now();
-    const isIdle = exchange.itemsReceived + exchange.itemsSent === 0;
-    const isRecent = ports.clock.monotonic() - link.lastRecordedAt < recordEveryMs;
-    if (isIdle || (isRecent && error === null)) return;
-    entry.lastSync = now;
-    link.lastRecordedAt = ports.clock.monotonic();
-    link.exchange = newExchange(now);
-    const { startedAt, ...figures } = exchange;
-    recordSync({
-      peerId: entry.id,
-      peerName: entry.name,
-      at: now,
-      durationMs: Math.max(0, Math.round(now - startedAt)),
-      ...figures,
-      error,
-    });
   }
 
   /** Asks each link for what it should send us. */
@@ -330,7 +237,12 @@ export function createMesh(
       refused: [...link.refused],
     }));
     const plan = planSubscriptions(config.replicaId, storage.books.heads(), views);
-    for (const [peerId, replicas] of plan) links.get(peerId)?.dispatch({ kind: 'subscribe', replicas });
+    for (const [peerId, planned] of plan) {
+      const link = links.get(peerId);
+      if (!link) continue;
+      const replicas = forks.isSearching(link) ? [...new Set([...planned, config.replicaId])].sort() : planned;
+      link.dispatch({ kind: 'subscribe', replicas });
+    }
   }
 
   /** Who is not linked to a new writer can have its ops from us, but must hear of it. */
@@ -346,43 +258,11 @@ export function createMesh(
     return peerId === null || (!links.has(peerId) && peers.get(peerId)?.trust !== 'revoked');
   }
 
-  function judgeClock(): void {
-    const offsets = [...links.keys()].map((id) => peers.get(id)?.clockOffsetMs ?? 0);
-    const offset = meshOffsetMs(offsets);
-    const isOff = Math.abs(offset) > clockSuspectMs;
-    storage.setMeshOffset(isOff ? offset : 0);
-    if (isOff)
-      alarms.raise(
-        'clock',
-        'clock_off',
-        `This appliance's clock is off by ${Math.round(Math.abs(offset) / 1000)} s: set it.`,
-      );
-    else alarms.clear('clock');
-  }
-
   function tick(): void {
     ticks += 1;
     for (const link of [...strangers.keys(), ...links.values()]) link.dispatch({ kind: 'tick' });
-    if (ticks % saveEveryTicks === 0) for (const id of links.keys()) saveIfKnown(id);
-    if (ticks % saveEveryTicks === 0) purge();
+    if (ticks % upkeepEveryTicks === 0) upkeep.rest();
     timer = ports.timers.after(tickMs, tick);
-  }
-
-  /** Deleted records go when every trusted peer has seen them deleted, and nothing of that peer's can still be coming. */
-  function purge(): void {
-    const heads = storage.books.heads();
-    const known = peers
-      .all()
-      .filter((entry) => entry.trust === 'trusted')
-      .map((entry) => entry.heads);
-    const isHeldByAll = (wanted: Heads) => known.every((held) => covers(held, wanted));
-    if (peers.all().every((entry) => covers(heads, ofReplica(entry.heads, entry.id))))
-      purgeTombstones(storage, isHeldByAll);
-  }
-
-  function saveIfKnown(id: string): void {
-    const entry = peers.get(id);
-    if (entry) peers.save(entry);
   }
 
   const entryOf = (link: Link) => (link.peer ? peers.get(link.peer.id) : undefined);
@@ -429,16 +309,4 @@ export function createMesh(
       links.clear();
     },
   };
-}
-
-/** A busy link is recorded once a minute, not once a ping. */
-const recordEveryMs = 60_000;
-
-function addCounters(entry: PeerEntry, { counters }: Link): void {
-  entry.counters.messagesSent += counters.messagesSent;
-  entry.counters.messagesReceived += counters.messagesReceived;
-  entry.counters.bytesSent += counters.bytesSent;
-  entry.counters.bytesReceived += counters.bytesReceived;
-  entry.counters.lastPing = counters.lastPing;
-  entry.counters.lastPong = counters.lastPong;
 }

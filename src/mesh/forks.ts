@@ -27,6 +27,8 @@ export type Forks = {
   refused(link: Link, frame: CommitsFrame, index: number, refusal: CommitRefusal): void;
   /** Looks for forks in heads and chain hashes that a peer tells. */
   compare(link: Link, heads: Heads, hashes: Readonly<Record<string, string>>): void;
+  /** Whether we look for the common past of our own history on this link, and so want our own replica from it. */
+  isSearching(link: Link): boolean;
   /** Lets go of branches that their authors call void. */
   follow(statements: Unit['forkStatements']): void;
 };
@@ -102,14 +104,15 @@ export function createForks(parts: MeshParts): Forks {
     else search(link, origin, current.asked - 1, current.tries + 1);
   }
 
+  const _isOpen = (link: Link): boolean => links.get(link.peerKeyId) === link;
+
   /** Asks for the peer's history of our origin from an earlier number: 1, 2, 4 … commits back. */
   function search(link: Link, origin: string, number: number, tries: number): void {
     const known = storage.state().origins.get(origin);
     if (!known) return;
     const asked = number < 1 ? 0 : boundaryBefore(storage.handle(), known, number, 2 ** tries - 1);
     searches.set(origin, { link, asked, tries });
-    if (!link.session().wants.includes(config.replicaId))
-      link.dispatch({ kind: 'subscribe', replicas: [...link.session().wants, config.replicaId].sort() });
+    parts.replan();
     link.dispatch({ kind: 'rewind', origin, number: asked });
   }
 
@@ -162,7 +165,12 @@ export function createForks(parts: MeshParts): Forks {
     }
   }
 
-  return { refused, compare, follow };
+  return {
+    refused,
+    compare,
+    follow,
+    isSearching: (link) => [...searches.values()].some((current) => current.link === link),
+  };
 }
 
 const words: Record<CommitRefusal, string> = {

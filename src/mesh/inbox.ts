@@ -1,6 +1,7 @@
 // Commits that came over links, waiting to be applied: several frames in one transaction, so that catching up costs few
 // fsyncs. Nothing is acknowledged before it is durable. A commit that is refused stops nobody but its own origin.
 
+import type { Heads } from '../core/heads.ts';
 import { inboxBytesMax } from '../core/limits.ts';
 import type { Ports } from '../ports.ts';
 import type { CommitsFrame } from '../protocol/frames.ts';
@@ -17,7 +18,7 @@ const applyBytesMax = 1024 * 1024;
 export type InboxEvents = {
   /** A commit was refused for another reason than a gap. */
   refused(link: Link, frame: CommitsFrame, index: number, refusal: CommitRefusal): void;
-  applied(link: Link, ops: number, conflicts: number): void;
+  applied(link: Link, origins: readonly string[], ops: number, conflicts: number): void;
 };
 
 export type Inbox = { push(link: Link, frame: CommitsFrame, bytes: number): void; forget(link: Link): void };
@@ -69,24 +70,23 @@ export function createInbox(ports: Ports, storage: Storage, events: InboxEvents)
   }
 
   function report(batch: readonly Waiting[], results: readonly Received[][], conflicts: number): void {
-    const byLink = new Map<Link, { origins: Set<string>; gap: boolean; ops: number }>();
+    const byLink = new Map<Link, { came: Record<string, number>; gap: boolean; ops: number }>();
     batch.forEach(({ link, frame }, position) => {
-      const known = byLink.get(link) ?? { origins: new Set<string>(), gap: false, ops: 0 };
+      const known = byLink.get(link) ?? { came: {}, gap: false, ops: 0 };
       byLink.set(link, known);
-      known.origins.add(frame.origin);
+      known.came[frame.origin] ??= 0;
       results[position]?.forEach((received, index) => {
+        const last = frame.commits[index]?.commit.seal.last ?? 0;
+        if (isHere(received)) known.came[frame.origin] = Math.max(known.came[frame.origin] ?? 0, last);
         if (received.result === 'applied') known.ops += received.ops;
         else if (received.result === 'gap') known.gap = true;
         else if (received.result !== 'held') events.refused(link, frame, index, received.result);
       });
     });
     const heads = storage.books.heads();
-    for (const [link, { origins, gap, ops }] of byLink) {
-      if (ops > 0) events.applied(link, ops, conflicts);
-      const acknowledged = Object.fromEntries(
-        [...origins].map((origin) => [origin, heads[origin] ?? 0]).filter(([, number]) => number),
-      );
-      link.dispatch({ kind: 'applied', heads: acknowledged, gap });
+    for (const [link, { came, gap, ops }] of byLink) {
+      if (ops > 0) events.applied(link, Object.keys(came), ops, conflicts);
+      link.dispatch({ kind: 'applied', heads: only(heads, Object.keys(came)), came, gap });
     }
   }
 
@@ -97,6 +97,11 @@ export function createInbox(ports: Ports, storage: Storage, events: InboxEvents)
     },
   };
 }
+
+const isHere = ({ result }: Received): boolean => result === 'applied' || result === 'held';
+
+const only = (heads: Heads, origins: readonly string[]): Heads =>
+  Object.fromEntries(origins.flatMap((origin) => (heads[origin] ? [[origin, heads[origin]]] : [])));
 
 /** After the first refusal the rest of the frame cannot be placed: it is left for another day. */
 function applyFrame(unit: Unit, frame: CommitsFrame): Received[] {

@@ -4,7 +4,7 @@
 import type { Heads } from '../core/heads.ts';
 import { peersMax } from '../core/limits.ts';
 import type { Storage } from '../storage/storage.ts';
-import type { Counters } from './link.ts';
+import type { Counters, Link } from './link.ts';
 import type { Trust } from './mesh.ts';
 
 export type PeerEntry = {
@@ -79,6 +79,16 @@ export function createPeerBook(storage: Storage): PeerBook {
       });
     },
   };
+}
+
+/** The counters of a link that has ended, added to its peer's. */
+export function addCounters(entry: PeerEntry, { counters }: Link): void {
+  entry.counters.messagesSent += counters.messagesSent;
+  entry.counters.messagesReceived += counters.messagesReceived;
+  entry.counters.bytesSent += counters.bytesSent;
+  entry.counters.bytesReceived += counters.bytesReceived;
+  entry.counters.lastPing = counters.lastPing;
+  entry.counters.lastPong = counters.lastPong;
 }
 
 const columns = [

@@ -1,0 +1,91 @@
+// Our own side as sessions see it: who we are, our proof for a channel, and heads and digests, computed once for each
+// state of the books.
+
+import { headsText } from '../core/heads.ts';
+import type { ProtocolRange, Role } from '../core/message.ts';
+import { hex } from '../core/op.ts';
+import type { OwnSide } from '../core/session-state.ts';
+import type { Crypto } from '../ports.ts';
+import { protocolRange } from '../protocol/version.ts';
+import { headsOf, type StorageState } from '../storage/state.ts';
+import type { Storage } from '../storage/storage.ts';
+import type { MeshParts } from './create-mesh.ts';
+import type { Link } from './link.ts';
+import { isSameSecret, proofText } from './proof.ts';
+
+export function createOwnSide({ ports, storage, config }: MeshParts): (link: Link) => OwnSide {
+  const booksNow = createBooksSide(storage, ports.crypto);
+  const { replicaId: id, name, version, shop, meshPort, shopKey } = config;
+  return (link) => {
+    const { connection, role, peerKeyId } = link;
+    const ownKey = ports.signer.publicKey;
+    const claim = (claimed: Role, key: Uint8Array, otherKey: Uint8Array, protocol: ProtocolRange) =>
+      shopKey ? proofText(ports.crypto, shopKey, connection, { role: claimed, key, otherKey, protocol }) : '';
+    const proof = () => claim(role, ownKey, connection.peerKey, protocolRange);
+    const isPeerProof = (text: string, protocol: ProtocolRange) =>
+      shopKey !== null &&
+      isSameSecret(text, claim(role === 'dialer' ? 'listener' : 'dialer', connection.peerKey, ownKey, protocol));
+    const wallMs = Math.max(0, Math.trunc(ports.clock.now()));
+    return Object.assign(booksNow(), {
+      id,
+      name,
+      version,
+      shop,
+      meshPort,
+      protocol: protocolRange,
+      proof,
+      isPeerProof,
+      peerKeyId,
+      wallMs,
+    });
+  };
+}
+
+type BooksSide = Pick<OwnSide, 'heads' | 'hashes' | 'headsDigest' | 'booksDigest' | 'parts'>;
+
+/** The digests are made when first asked for: a busy appliance commits far more often than it pings. */
+function createBooksSide(storage: Storage, crypto: Crypto): () => BooksSide {
+  let seen: StorageState | null = null;
+  let side: BooksSide | null = null;
+  return () => {
+    const state = storage.state();
+    if (state !== seen || !side) {
+      seen = state;
+      side = sideOf(storage, crypto, state);
+    }
+    return Object.create(side);
+  };
+}
+
+function sideOf(storage: Storage, crypto: Crypto, state: StorageState): BooksSide {
+  const heads = headsOf(state);
+  let hashes: Record<string, string> | null = null;
+  let parts: Record<string, string> | null = null;
+  let headsDigest: string | null = null;
+  let booksDigest: string | null = null;
+  const partsNow = () => {
+    parts ??= { ...storage.books.digests() };
+    return parts;
+  };
+  return {
+    heads,
+    get hashes() {
+      hashes ??= Object.fromEntries(Object.keys(heads).map((origin) => [origin, hashAt(state, origin)]));
+      return hashes;
+    },
+    get headsDigest() {
+      headsDigest ??= hex(crypto.sha256(headsText(heads))).slice(0, 16);
+      return headsDigest;
+    },
+    get parts() {
+      return partsNow();
+    },
+    get booksDigest() {
+      booksDigest ??= hex(crypto.sha256(Object.values(partsNow()).join('\n'))).slice(0, 32);
+      return booksDigest;
+    },
+  };
+}
+
+const hashAt = (state: StorageState, origin: string): string =>
+  hex((state.origins.get(origin)?.hash ?? new Uint8Array()).subarray(0, 8));

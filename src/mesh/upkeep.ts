@@ -1,0 +1,140 @@
+// What the mesh keeps an eye on: clocks, our own numbers, equality of the books, the record of syncs, deleted records.
+
+import type { SyncRow } from '../core/books.ts';
+import { meshOffsetMs } from '../core/clock.ts';
+import { covers, epochOf, type Heads, joinHeads, numberAt, ofReplica, replicaOf } from '../core/heads.ts';
+import { clockSuspectMs } from '../core/limits.ts';
+import { startEpoch } from '../storage/storage.ts';
+import { purgeTombstones } from '../storage/tombstones.ts';
+import type { MeshParts } from './create-mesh.ts';
+import { type Link, newExchange } from './link.ts';
+import type { PeerEntry } from './peer-book.ts';
+
+export type Upkeep = {
+  measured(link: Link, rttMs: number, offsetMs: number): void;
+  compared(link: Link, equal: boolean, parts: readonly string[]): void;
+  protectOwnNumbers(heads: Heads): void;
+  /** Writes what went over a link to the history, if it is worth a row. */
+  record(link: Link, entry: PeerEntry, error: string | null): void;
+  /** Every few minutes. */
+  rest(): void;
+};
+
+/** A busy link is recorded once a minute, not once a ping. */
+const recordEveryMs = 60_000;
+
+export function createUpkeep(parts: MeshParts, recordSync: (row: SyncRow) => void): Upkeep {
+  const { ports, storage, config, peers, alarms, links } = parts;
+  const { clock, log } = ports;
+  const entryOf = (link: Link) => (link.peer ? peers.get(link.peer.id) : undefined);
+
+  function measured(link: Link, rttMs: number, offsetMs: number): void {
+    const entry = entryOf(link);
+    if (!entry) return;
+    entry.rttMs = rttMs;
+    entry.clockOffsetMs = offsetMs;
+    entry.lastSeen = clock.now();
+    judgeClock();
+  }
+
+  function judgeClock(): void {
+    const offsets = [...links.keys()].map((id) => peers.get(id)?.clockOffsetMs ?? 0);
+    const offset = meshOffsetMs(offsets);
+    const isOff = Math.abs(offset) > clockSuspectMs;
+    storage.setMeshOffset(isOff ? offset : 0);
+    if (isOff)
+      alarms.raise(
+        'clock',
+        'clock_off',
+        `This appliance's clock is off by ${Math.round(Math.abs(offset) / 1000)} s: set it.`,
+      );
+    else alarms.clear('clock');
+  }
+
+  /** A peer that holds more of our own ops than we do: we are a restored copy. Nothing is written under that epoch. */
+  function protectOwnNumbers(heads: Heads): void {
+    const state = storage.state();
+    let epoch = state.epoch;
+    for (const origin in heads) {
+      if (replicaOf(origin) !== config.replicaId) continue;
+      const held = state.origins.get(origin)?.head ?? 0;
+      if (epochOf(origin) > epoch || (epochOf(origin) === epoch && numberAt(heads, origin) > held))
+        epoch = epochOf(origin) + 1;
+    }
+    if (epoch === state.epoch) return;
+    log.warn('peers hold more of our own writing than we do: a restored copy; a new epoch begins', { epoch });
+    alarms.raise(
+      'restored',
+      'restored_copy',
+      'This appliance runs on an older copy of its books; what was missing comes back from its peers.',
+    );
+    storage.note((handle) => startEpoch(handle, epoch));
+  }
+
+  function compared(link: Link, equal: boolean, differing: readonly string[]): void {
+    const entry = entryOf(link);
+    if (!entry) return;
+    const key = `differ ${entry.id}`;
+    if (equal) {
+      const now = clock.now();
+      entry.verifiedEqualAt = now;
+      entry.heads = joinHeads(entry.heads, storage.books.heads());
+      alarms.clear(key);
+      record(link, entry, null);
+      return;
+    }
+    const what = differing.length > 0 ? differing.join(', ') : 'the books';
+    alarms.raise(
+      key,
+      'books_differ',
+      `${entry.name} holds the same entries but other figures: ${what}. Run verify on both.`,
+    );
+    log.error('books differ although heads are equal', { peer: entry.id, parts: differing });
+  }
+
+  function record(link: Link, entry: PeerEntry, error: string | null): void {
+    const { exchange } = link;
+    const now = clock.now();
+    const isIdle = exchange.itemsReceived + exchange.itemsSent === 0;
+    const isRecent = ports.clock.monotonic() - link.lastRecordedAt < recordEveryMs;
+    if (isIdle || (isRecent && error === null)) return;
+    entry.lastSync = now;
+    link.lastRecordedAt = ports.clock.monotonic();
+    link.exchange = newExchange(now);
+    const { startedAt, ...figures } = exchange;
+    recordSync({
+      peerId: entry.id,
+      peerName: entry.name,
+      at: now,
+      durationMs: Math.max(0, Math.round(now - startedAt)),
+      ...figures,
+      error,
+    });
+  }
+
+  /** Deleted records go when every trusted peer has seen them deleted, and nothing of that peer's can still be coming. */
+  function purge(): void {
+    const heads = storage.books.heads();
+    const known = peers
+      .all()
+      .filter((entry) => entry.trust === 'trusted')
+      .map((entry) => entry.heads);
+    const isHeldByAll = (wanted: Heads) => known.every((held) => covers(held, wanted));
+    if (peers.all().every((entry) => covers(heads, ofReplica(entry.heads, entry.id))))
+      purgeTombstones(storage, isHeldByAll);
+  }
+
+  return {
+    measured,
+    compared,
+    protectOwnNumbers,
+    record,
+    rest() {
+      for (const id of links.keys()) {
+        const entry = peers.get(id);
+        if (entry) peers.save(entry);
+      }
+      purge();
+    },
+  };
+}

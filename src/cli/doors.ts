@@ -3,12 +3,13 @@
 
 import type { Appliance } from '../appliance.ts';
 import type { Settings } from '../config.ts';
-import { type Fetch, openHttpServer, toListener } from '../edges/listen.ts';
+import { createRequestListener, openHttpServer } from '../edges/http/server.ts';
 import type { Credentials } from '../edges/peer/channel.ts';
 import { openPeerServer } from '../edges/peer/server.ts';
 import type { Log, Timers } from '../ports.ts';
 import type { Refused } from './house.ts';
-import { portSentence } from './ports-free.ts';
+
+type Fetch = (request: Request) => Response | Promise<Response>;
 
 export type Doors = {
   readonly port: number;
@@ -18,45 +19,45 @@ export type Doors = {
   close(): Promise<void>;
 };
 
-const answerGraceMs = 2_000;
+const startingText = JSON.stringify({
+  title: 'The appliance is starting.',
+  status: 503,
+  code: 'not_ready',
+  detail: 'Ask again in a moment.',
+});
 
 const startingAnswer: Fetch = () =>
-  new Response(
-    '{"title":"The appliance is starting.","status":503,"code":"not_ready","detail":"Ask again in a moment."}',
-    {
-      status: 503,
-      headers: { 'content-type': 'application/problem+json', 'retry-after': '1' },
-    },
-  );
+  new Response(startingText, {
+    status: 503,
+    headers: { 'Content-Type': 'application/problem+json', 'Retry-After': '1' },
+  });
 
 export async function openDoors(
   settings: Settings,
   credentials: Credentials,
   { log, timers }: { log: Log; timers: Timers },
 ): Promise<{ ok: true; doors: Doors } | Refused> {
-  const { host, port } = settings;
+  const { host, port, meshPort } = settings;
   let answer = startingAnswer;
   let appliance: Appliance | undefined;
-  const onRequest = toListener(() => answer);
-  const http = await openHttpServer(onRequest, { host, port, timers }).catch((error: unknown) =>
-    portSentence(error, host, port, '--port'),
-  );
-  if (typeof http === 'string') return { ok: false, detail: http };
+  const listener = createRequestListener((request) => answer(request), log);
+  const http = await openHttpServer({ listener, host, port, timers, log });
+  if (!http.ok) return http;
   const mesh = await openPeerServer({
     credentials,
     host,
-    port: settings.meshPort,
+    port: meshPort,
     timers,
     log,
     onConnection: (connection) => (appliance ? appliance.accept(connection) : connection.close('starting')),
-    onRequest,
+    onRequest: listener,
   });
   if (!mesh.ok) {
-    await http.close(0);
-    return { ok: false, detail: mesh.detail };
+    await http.server.close();
+    return mesh;
   }
   const doors: Doors = {
-    port: http.port,
+    port: http.server.port,
     meshPort: mesh.server.port,
     open(opened, fetch) {
       appliance = opened;
@@ -64,7 +65,7 @@ export async function openDoors(
     },
     async close() {
       appliance = undefined;
-      await http.close(answerGraceMs);
+      await http.server.close();
       await mesh.server.close();
     },
   };

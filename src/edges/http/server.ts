@@ -14,7 +14,7 @@ import {
   keepAliveMs,
   requestMs,
 } from '../../core/limits.ts';
-import type { Log, Timers } from '../../ports.ts';
+import type { Log, TimerHandle, Timers } from '../../ports.ts';
 import { problemDocument, statusOf } from './problems.ts';
 
 type Fetch = (request: Request) => Response | Promise<Response>;
@@ -109,14 +109,23 @@ function listenFailure({ code, message }: NodeJS.ErrnoException, host: string | 
   }
 }
 
+const sweepMs = 25;
+
 function close(server: Server, timers: Timers): Promise<void> {
   return new Promise((resolve) => {
     const timer = timers.after(httpCloseMs, () => server.closeAllConnections());
+    let sweeping: TimerHandle | undefined;
     server.close(() => {
       timer.cancel();
+      sweeping?.cancel();
       resolve();
     });
-    server.closeIdleConnections();
+    // A connection whose answer has only just left becomes idle after this; nobody should wait for it.
+    const sweep = (): void => {
+      server.closeIdleConnections();
+      sweeping = timers.after(sweepMs, sweep);
+    };
+    sweep();
   });
 }
 

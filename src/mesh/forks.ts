@@ -93,8 +93,7 @@ export function createForks(parts: MeshParts): Forks {
     const known = storage.state().origins.get(origin);
     if (!known || isVoid(origin, hex(commit.seal.after))) return;
     const current = searches.get(origin);
-    if (!current || !links.has(current.link.peerKeyId))
-      return search(link, origin, Math.min(known.head, commit.seal.first) - 1, 0);
+    if (!current || !isOpen(current.link)) return search(link, origin, Math.min(known.head, commit.seal.first) - 1, 0);
     if (current.link !== link || commit.from !== current.asked + 1) return;
     const isCommon =
       current.asked === 0 ||

@@ -3,7 +3,7 @@
 
 import type { RecordEntity } from '../core/books.ts';
 import { type Command, failure } from '../core/command.ts';
-import type { JsonObject } from '../core/json.ts';
+import type { Json, JsonObject } from '../core/json.ts';
 import { deletedField } from '../core/merge.ts';
 import { type By, decideEdit, type RecordAnswer } from './record-edit.ts';
 
@@ -61,8 +61,9 @@ export const resolveConflict =
     return decideEdit(context, row, { entity, id: row.id, set, by, resolves });
   };
 
-function chosenValue({ conflict, choose, fields }: ResolveConflict, field: string): JsonObject[string] {
+function chosenValue({ conflict, choose, fields }: ResolveConflict, field: string): Json {
+  const given = choose === 'fields' ? fields?.[field] : undefined;
   const side = choose === 'loser' ? conflict.loser : conflict.winner;
-  const value = (choose === 'fields' ? fields?.[field] : undefined) ?? side.values[field] ?? null;
+  const value = given === undefined ? (side.values[field] ?? null) : given;
   return field === deletedField ? value === true : value;
 }

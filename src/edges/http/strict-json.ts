@@ -111,22 +111,31 @@ const isForbiddenName = (name: string): boolean =>
   name === '__proto__' || name === 'constructor' || name === 'prototype';
 
 /**
- * Whether a double holds the number as it was written: printed with as many digits as were sent it gives those digits.
- * So 0.1 and its 17-digit form pass, 9007199254740993 and 1.0000000000000001 do not; nor does -0, which JSON loses.
+ * Whether a double holds the number as it was written: it is the double's shortest form, or its form in 17 digits or
+ * more, in which each double is itself. So 0.1 and 0.10000000000000001 pass, 9007199254740993 and 1.0000000000000001 do
+ * not; nor does -0, which JSON loses.
  */
 export function isExactNumber(token: string): boolean {
   const value = Number(token);
   if (!Number.isFinite(value) || Object.is(value, -0)) return false;
   if (Number.isInteger(value) && !Number.isSafeInteger(value)) return false;
-  const digits = significantDigits(token);
-  if (digits === '') return true;
-  return value !== 0 && digits.length <= 100 && significantDigits(value.toPrecision(digits.length)) === digits;
+  const digits = digitsOf(token);
+  if (value === 0) return digits === '';
+  if (digits.length > digitsMax) return false;
+  if (withoutZeros(digitsOf(String(value))) === withoutZeros(digits)) return true;
+  return digits.length >= 17 && digitsOf(value.toPrecision(digits.length)) === digits;
 }
 
-const significantDigits = (token: string): string => {
+/** As many as `toPrecision` prints. */
+const digitsMax = 100;
+
+/** Digits from the first that is not 0, without the exponent. */
+const digitsOf = (token: string): string => {
   const end = token.search(/[eE]/);
-  return (end < 0 ? token : token.slice(0, end)).replace(/[-.]/g, '').replace(/^0+/, '').replace(/0+$/, '');
+  return (end < 0 ? token : token.slice(0, end)).replace(/[-.]/g, '').replace(/^0+/, '');
 };
+
+const withoutZeros = (digits: string): string => digits.replace(/0+$/, '');
 
 // The slow reading: finds the first fault and its place
 

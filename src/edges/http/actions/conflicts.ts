@@ -2,11 +2,10 @@
 
 import { z } from '@hono/zod-openapi';
 import { resolveConflict } from '../../../commands/resolve-conflict.ts';
-import type { Books } from '../../../core/books.ts';
+import type { Books, ConflictRow, ConflictSide } from '../../../core/books.ts';
 import { type Failure, failure } from '../../../core/command.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../../core/json.ts';
 import { documentToFields, fieldsToDocument } from '../../../core/merge.ts';
-import type { ConflictRow, ConflictSide } from '../../../mesh/mesh.ts';
 import { recordDocument, terminalDocument, ticketDocument } from '../documents.ts';
 import { type Reading, readBy, readRecord } from '../reading.ts';
 import { execute, type Route, route } from '../route.ts';
@@ -141,7 +140,7 @@ const resolve = route({
   answers: { 200: { description: 'The conflict, settled.', schema: shown } },
   problems: ['malformed', 'not_found', 'conflict_resolved', 'conflict_of_facts', 'field_not_contested'],
   run: async ({ params, body, credential }, room) => {
-    const { mesh } = room.appliance;
+    const { observe } = room.appliance;
     const conflict = observe.conflict(params.id);
     if (!conflict) return unknownConflict(params.id);
     const fields = readFields(conflict.entity, body.fields as JsonObject | undefined);

@@ -1,7 +1,8 @@
 // The mesh as people and tools see it: status, counters, peers, and the few things that can be asked of it.
 
 import { z } from '@hono/zod-openapi';
-import type { PeerStatus, SyncRow } from '../../../mesh/mesh.ts';
+import type { SyncRow } from '../../../core/books.ts';
+import type { PeerStatus } from '../../../mesh/mesh.ts';
 import { readBy } from '../reading.ts';
 import { type Answer, type Route, route } from '../route.ts';
 import * as requests from '../schemas/requests.ts';

@@ -118,7 +118,11 @@ export const redialMaxMs = 60_000;
 export const syncDebounceMs = 5_000;
 /** Nothing acknowledged for this long on a live link: send again from what is known to have arrived. */
 export const resendMs = 4_000;
-/** Ranges in which two unequal books are searched for the difference; ids told, at most this many. */
-export const differingIdsMax = 100;
+/** Unequal books are searched for the difference in ranges: looked into per part, rows sent of one, ids told. */
+export const differingRangesMax = 4;
+export const rangeRowsMax = 5000;
+export const differingIdsMax = 20;
+/** The search reads a whole part of the books, so it is made this seldom. */
+export const rangeSearchMs = 60_000;
 /** Proof of the shop key: shorter keys can be guessed. */
 export const shopKeyCharsMin = 32;

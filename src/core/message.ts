@@ -67,6 +67,21 @@ export type BooksMessage = {
   readonly digests: { readonly [part: string]: string };
 };
 
+/** A hash for each of the 256 ranges of one part of the books, then the rows of a range that differs. */
+export type RangesMessage = {
+  readonly type: 'ranges';
+  readonly heads: string;
+  readonly part: string;
+  readonly hashes: readonly string[];
+};
+export type RowsMessage = {
+  readonly type: 'rows';
+  readonly heads: string;
+  readonly part: string;
+  readonly range: number;
+  readonly rows: { readonly [id: string]: string };
+};
+
 /** Why the sender is about to close, in words for the other side's log. */
 export type ByeMessage = { readonly type: 'bye'; readonly reason: string };
 
@@ -80,4 +95,6 @@ export type Message =
   | PongMessage
   | SyncRequestMessage
   | BooksMessage
+  | RangesMessage
+  | RowsMessage
   | ByeMessage;

@@ -16,6 +16,9 @@ export type OwnSide = {
   readonly headsDigest: string;
   readonly booksDigest: string;
   readonly parts: { readonly [part: string]: string };
+  /** Hashes of the ranges of a part of our books, and the rows of a range; slow. */
+  readonly rangeHashes: (part: string) => readonly string[];
+  readonly rangeRows: (part: string, range: number) => { readonly [id: string]: string };
   /** Our proof for this channel; and whether a text is the proof that the other side must give. */
   readonly proof: () => string;
   readonly isPeerProof: (proof: string, protocol: ProtocolRange) => boolean;
@@ -57,6 +60,9 @@ export type Session = {
   readonly awaitingPong: boolean;
   readonly unequalPings: number;
   readonly booksUnequal: number;
+  /** When we last looked where the books differ. */
+  readonly searchedAt: number;
+  readonly answeredAt: number;
 };
 
 /** Times are monotonic milliseconds. */
@@ -89,8 +95,13 @@ export type Effect =
   /** The other side's heads are news: plan subscriptions again, look for forks. */
   | { readonly kind: 'peerHeads'; readonly heads: Heads; readonly hashes: { readonly [origin: string]: string } }
   | { readonly kind: 'measured'; readonly rttMs: number; readonly offsetMs: number }
-  /** Digests of equal heads were compared. `parts` names what differs, where that is known. */
-  | { readonly kind: 'compared'; readonly equal: boolean; readonly parts: readonly string[] }
+  /** Digests of equal heads were compared. `parts` names what differs, and `ids` which rows, where that is known. */
+  | {
+      readonly kind: 'compared';
+      readonly equal: boolean;
+      readonly parts: readonly string[];
+      readonly ids: readonly string[];
+    }
   | { readonly kind: 'close'; readonly reason: CloseReason; readonly detail: string };
 
 export type CloseReason =
@@ -123,6 +134,8 @@ export function createSession(role: Role, now: number): Session {
     awaitingPong: false,
     unequalPings: 0,
     booksUnequal: 0,
+    searchedAt: Number.NEGATIVE_INFINITY,
+    answeredAt: Number.NEGATIVE_INFINITY,
   };
 }
 

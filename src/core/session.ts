@@ -4,7 +4,16 @@
 
 import { type Heads, joinHeads, numberAt, replicaOf } from './heads.ts';
 import { batchBytesTarget, handshakeMs, pingIntervalMs, pongMs, resendMs, stallMs, windowBytesMax } from './limits.ts';
-import type { BooksMessage, HelloMessage, Message, PingMessage, PongMessage, ProtocolRange } from './message.ts';
+import type {
+  BooksMessage,
+  HelloMessage,
+  Message,
+  PingMessage,
+  PongMessage,
+  ProtocolRange,
+  RangesMessage,
+  RowsMessage,
+} from './message.ts';
 import type { CloseReason, Effect, Event, OwnSide, Peer, Session, Stepped } from './session-state.ts';
 
 type Applied = Extract<Event, { kind: 'applied' }>;
@@ -124,7 +133,11 @@ function onOpenMessage(session: Session, message: Message, own: OwnSide, now: nu
     case 'sync_request':
       return onSyncAsked(session, message.bidirectional, own, now);
     case 'books':
-      return onBooks(session, message, own);
+      return onBooks(session, message, own, now);
+    case 'ranges':
+      return onRanges(session, message, own, now);
+    case 'rows':
+      return onRows(session, message, own);
     default:
       return close(session, 'malformed', `${message.type} on an open link`);
   }
@@ -313,19 +326,47 @@ function compare(session: Session, heads: string, books: string, own: OwnSide): 
     inFlight: [],
   };
   if (books === own.booksDigest)
-    return { session: { ...level, booksUnequal: 0 }, effects: [{ kind: 'compared', equal: true, parts: [] }] };
+    return { session: { ...level, booksUnequal: 0 }, effects: [{ kind: 'compared', equal: true, parts: [], ids: [] }] };
   const message: BooksMessage = { type: 'books', heads: own.headsDigest, digests: own.parts };
   const first = session.booksUnequal === 0;
   return {
     session: { ...level, booksUnequal: session.booksUnequal + 1 },
-    effects: first ? [{ kind: 'send', message }] : [{ kind: 'compared', equal: false, parts: [] }],
+    effects: first ? [{ kind: 'send', message }] : [{ kind: 'compared', equal: false, parts: [], ids: [] }],
   };
 }
 
-function onBooks(session: Session, message: BooksMessage, own: OwnSide): Stepped {
+function onBooks(session: Session, message: BooksMessage, own: OwnSide, now: number): Stepped {
   if (message.heads !== own.headsDigest) return { session, effects: [] };
   const parts = Object.keys(own.parts).filter((part) => own.parts[part] !== message.digests[part]);
-  return { session, effects: parts.length > 0 ? [{ kind: 'compared', equal: false, parts }] : [] };
+  const [part] = parts;
+  if (part === undefined) return { session, effects: [] };
+  const told: Effect = { kind: 'compared', equal: false, parts, ids: [] };
+  if (now - session.searchedAt < rangeSearchMs) return { session, effects: [told] };
+  const search: Message = { type: 'ranges', heads: own.headsDigest, part, hashes: own.rangeHashes(part) };
+  return { session: { ...session, searchedAt: now }, effects: [told, { kind: 'send', message: search }] };
+}
+
+/** The other side's ranges of a part: for the first that differ, it gets our rows. */
+function onRanges(session: Session, message: RangesMessage, own: OwnSide, now: number): Stepped {
+  const { part } = message;
+  const isEarly = now - session.answeredAt < rangeSearchMs;
+  if (isEarly || message.heads !== own.headsDigest || own.parts[part] === undefined) return { session, effects: [] };
+  const ours = own.rangeHashes(part);
+  const differing = ours.flatMap((hash, range) => (hash === message.hashes[range] ? [] : [range]));
+  const effects = differing.slice(0, differingRangesMax).map((range): Effect => {
+    const rows = own.rangeRows(part, range);
+    return { kind: 'send', message: { type: 'rows', heads: own.headsDigest, part, range, rows } };
+  });
+  return { session: { ...session, answeredAt: now }, effects };
+}
+
+function onRows(session: Session, { heads, part, range, rows }: RowsMessage, own: OwnSide): Stepped {
+  if (heads !== own.headsDigest || own.parts[part] === undefined || session.searchedAt < 0)
+    return { session, effects: [] };
+  const ours = own.rangeRows(part, range);
+  const ids = Object.keys({ ...ours, ...rows }).filter((id) => ours[id] !== rows[id]);
+  const effect: Effect = { kind: 'compared', equal: false, parts: [part], ids: ids.sort().slice(0, differingIdsMax) };
+  return { session, effects: ids.length > 0 ? [effect] : [] };
 }
 
 const isSameList = (a: readonly string[], b: readonly string[]): boolean =>

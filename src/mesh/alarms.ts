@@ -7,6 +7,7 @@ export type Alarm = { readonly code: string; readonly detail: string; readonly a
 export type Alarms = {
   /** `key` names the cause; raising it again changes the words, not the time. */
   raise(key: string, code: string, detail: string): void;
+  has(key: string): boolean;
   clear(key: string): void;
   all(): Alarm[];
 };
@@ -21,6 +22,7 @@ export function createAlarms(clock: Clock): Alarms {
       const [oldest] = alarms.keys();
       if (alarms.size > alarmsMax && oldest !== undefined) alarms.delete(oldest);
     },
+    has: (key) => alarms.has(key),
     clear(key) {
       alarms.delete(key);
     },

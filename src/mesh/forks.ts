@@ -103,7 +103,7 @@ export function createForks(parts: MeshParts): Forks {
     else search(link, origin, current.asked - 1, current.tries + 1);
   }
 
-  const _isOpen = (link: Link): boolean => links.get(link.peerKeyId) === link;
+  const isOpen = (link: Link): boolean => links.get(link.peerKeyId) === link;
 
   /** Asks for the peer's history of our origin from an earlier number: 1, 2, 4 … commits back. */
   function search(link: Link, origin: string, number: number, tries: number): void {

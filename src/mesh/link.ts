@@ -46,7 +46,7 @@ export type LinkEvents = {
   peerHeads(link: Link, heads: Heads, hashes: Readonly<Record<string, string>>): void;
   commits(link: Link, frame: CommitsFrame, bytes: number): void;
   measured(link: Link, rttMs: number, offsetMs: number): void;
-  compared(link: Link, equal: boolean, parts: readonly string[]): void;
+  compared(link: Link, equal: boolean, parts: readonly string[], ids: readonly string[]): void;
   refused(link: Link, reason: CloseReason, detail: string): void;
   closed(link: Link, reason: string): void;
 };
@@ -134,7 +134,7 @@ export function createLink(
         link.counters.lastPong = clock.now();
         return events.measured(link, effect.rttMs, effect.offsetMs);
       case 'compared':
-        return events.compared(link, effect.equal, effect.parts);
+        return events.compared(link, effect.equal, effect.parts, effect.ids);
       case 'close':
         events.refused(link, effect.reason, effect.detail);
         return connection.close(effect.detail);

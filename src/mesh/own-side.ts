@@ -2,12 +2,14 @@
 // state of the books.
 
 import { headsText } from '../core/heads.ts';
+import { rangeRowsMax } from '../core/limits.ts';
 import type { ProtocolRange, Role } from '../core/message.ts';
 import { hex } from '../core/op.ts';
 import type { OwnSide } from '../core/session-state.ts';
 import type { Crypto } from '../ports.ts';
 import { protocolRange } from '../protocol/version.ts';
-import { headsOf, type StorageState } from '../storage/state.ts';
+import { rangeHashes, rangeRows } from '../storage/ranges.ts';
+import { headsOf, type Part, type StorageState } from '../storage/state.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { MeshParts } from './create-mesh.ts';
 import type { Link } from './link.ts';
@@ -37,6 +39,9 @@ export function createOwnSide({ ports, storage, config }: MeshParts): (link: Lin
       isPeerProof,
       peerKeyId,
       wallMs,
+      rangeHashes: (part: string) => rangeHashes(storage.handle(), ports.crypto, part as Part),
+      rangeRows: (part: string, range: number) =>
+        rangeRows(storage.handle(), ports.crypto, part as Part, range, rangeRowsMax),
     });
   };
 }

@@ -12,7 +12,7 @@ import type { PeerEntry } from './peer-book.ts';
 
 export type Upkeep = {
   measured(link: Link, rttMs: number, offsetMs: number): void;
-  compared(link: Link, equal: boolean, parts: readonly string[]): void;
+  compared(link: Link, equal: boolean, parts: readonly string[], ids: readonly string[]): void;
   protectOwnNumbers(heads: Heads): void;
   /** Writes what went over a link to the history, if it is worth a row. */
   record(link: Link, entry: PeerEntry, error: string | null): void;
@@ -71,7 +71,7 @@ export function createUpkeep(parts: MeshParts, recordSync: (row: SyncRow) => voi
     storage.note((handle) => startEpoch(handle, epoch));
   }
 
-  function compared(link: Link, equal: boolean, differing: readonly string[]): void {
+  function compared(link: Link, equal: boolean, differing: readonly string[], ids: readonly string[]): void {
     const entry = entryOf(link);
     if (!entry) return;
     const key = `differ ${entry.id}`;
@@ -83,13 +83,15 @@ export function createUpkeep(parts: MeshParts, recordSync: (row: SyncRow) => voi
       record(link, entry, null);
       return;
     }
+    if (differing.length === 0 && alarms.has(key)) return;
     const what = differing.length > 0 ? differing.join(', ') : 'the books';
+    const which = ids.length > 0 ? ` (${ids.join(', ')})` : '';
     alarms.raise(
       key,
       'books_differ',
-      `${entry.name} holds the same entries but other figures: ${what}. Run verify on both.`,
+      `${entry.name} holds the same entries but other figures: ${what}${which}. Run verify on both.`,
     );
-    log.error('books differ although heads are equal', { peer: entry.id, parts: differing });
+    log.error('books differ although heads are equal', { peer: entry.id, parts: differing, ids });
   }
 
   function record(link: Link, entry: PeerEntry, error: string | null): void {

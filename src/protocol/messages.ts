@@ -3,7 +3,7 @@
 
 import { z } from 'zod';
 import { parseHeads } from '../core/heads.ts';
-import { originsMax } from '../core/limits.ts';
+import { originsMax, rangeRowsMax } from '../core/limits.ts';
 import type { Message } from '../core/message.ts';
 
 const heads = z.unknown().transform((value, context) => {
@@ -40,6 +40,19 @@ const schemas = {
   pong: z.object({ type: z.literal('pong'), at: time, echo: time, heads: text(64), books: text(64) }),
   sync_request: z.object({ type: z.literal('sync_request'), bidirectional: z.boolean() }),
   books: z.object({ type: z.literal('books'), heads: text(64), digests: z.record(text(64), text(64)) }),
+  ranges: z.object({
+    type: z.literal('ranges'),
+    heads: text(64),
+    part: text(64),
+    hashes: z.array(text(64)).length(256),
+  }),
+  rows: z.object({
+    type: z.literal('rows'),
+    heads: text(64),
+    part: text(64),
+    range: z.int().min(0).max(255),
+    rows: z.record(text(200), text(64)).refine((rows) => Object.keys(rows).length <= rangeRowsMax),
+  }),
   bye: z.object({ type: z.literal('bye'), reason: text(500) }),
 };
 

@@ -1,0 +1,67 @@
+// Where two unequal books differ: rows of a part in 256 ranges (by the first byte of their id's SHA-256), a hash for each
+// range, and the rows of one range. Read from the whole part: only when equal heads came with unequal books.
+
+import { derivedMovementId } from '../core/facts.ts';
+import { hex, type OpHeader } from '../core/op.ts';
+import type { Crypto } from '../ports.ts';
+import { stockText } from './append.ts';
+import { movementText } from './fold-facts.ts';
+import type { Handle } from './open.ts';
+import type { Part } from './state.ts';
+import type { MovementTableRow, StockTableRow } from './statements.ts';
+
+export const rangeCount = 256;
+
+/** Id and first 16 hex digits of the hash of each row. */
+export type RangeRows = { readonly [id: string]: string };
+
+/** One hash (16 hex digits) for each range. */
+export function rangeHashes(handle: Handle, crypto: Crypto, part: Part): string[] {
+  const rows = Array.from({ length: rangeCount }, (): string[] => []);
+  for (const [id, hash] of rowsOf(handle, crypto, part)) rows[rangeOf(crypto, id)]?.push(`${id}\n${hash}`);
+  return rows.map((range) => hex(crypto.sha256(range.sort().join('\n'))).slice(0, 16));
+}
+
+export function rangeRows(handle: Handle, crypto: Crypto, part: Part, range: number, rowsMax: number): RangeRows {
+  const rows: Record<string, string> = {};
+  let count = 0;
+  for (const [id, hash] of rowsOf(handle, crypto, part)) {
+    if (rangeOf(crypto, id) !== range) continue;
+    if (++count > rowsMax) break;
+    rows[id] = hash.slice(0, 16);
+  }
+  return rows;
+}
+
+const rangeOf = (crypto: Crypto, id: string): number => crypto.sha256(id)[0] ?? 0;
+
+/** Every row of a part with its hash, as it counts in the digest. */
+function* rowsOf(handle: Handle, crypto: Crypto, part: Part): Iterable<[id: string, hash: string]> {
+  const { database } = handle;
+  if (part === 'products' || part === 'customers') {
+    const rows = database
+      .prepare('SELECT id, version FROM records WHERE entity = ? AND deleted = 0')
+      .iterate(part.slice(0, -1));
+    for (const row of rows as Iterable<{ id: string; version: string }>) yield [row.id, row.version];
+  } else if (part === 'tickets') {
+    const rows = database.prepare('SELECT id, payload FROM tickets JOIN ops ON ops.key = tickets.op').iterate();
+    for (const row of rows as Iterable<{ id: string; payload: string }>)
+      yield [row.id, hex(crypto.sha256(row.payload))];
+  } else if (part === 'movements') {
+    const rows = database
+      .prepare('SELECT movements.*, header FROM movements JOIN ops ON ops.key = movements.op')
+      .iterate();
+    for (const row of rows as Iterable<MovementTableRow & { header: string }>) {
+      const factId = (JSON.parse(row.header) as OpHeader).id;
+      const id = row.line === null ? factId : derivedMovementId(factId, row.line);
+      yield [
+        id,
+        hex(crypto.sha256(movementText(id, { productId: row.product, kind: row.kind, quantity: row.quantity }))),
+      ];
+    }
+  } else {
+    const rows = database.prepare('SELECT * FROM stock').iterate();
+    for (const row of rows as Iterable<StockTableRow>)
+      yield [row.product, hex(crypto.sha256(stockText(row.product, row.on_hand)))];
+  }
+}

@@ -12,7 +12,8 @@ export default defineConfig({
           name: 'fast',
           include: ['test/**/*.test.ts'],
           exclude: onBuiltFile,
-          sequence: { groupOrder: 0 },
+          // From 1: where there is one worker, vitest runs the files of group 0 last.
+          sequence: { groupOrder: 1 },
           testTimeout: 30_000,
         },
       },
@@ -21,7 +22,7 @@ export default defineConfig({
           name: 'smoke',
           include: onBuiltFile,
           globalSetup: ['test/build-once.ts'],
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },

@@ -3,7 +3,18 @@
 // queue: what to send next is always read from the journal, from where the other side is known to be.
 
 import { type Heads, joinHeads, numberAt, replicaOf } from './heads.ts';
-import { batchBytesTarget, handshakeMs, pingIntervalMs, pongMs, resendMs, stallMs, windowBytesMax } from './limits.ts';
+import {
+  batchBytesTarget,
+  differingIdsMax,
+  differingRangesMax,
+  handshakeMs,
+  pingIntervalMs,
+  pongMs,
+  rangeSearchMs,
+  resendMs,
+  stallMs,
+  windowBytesMax,
+} from './limits.ts';
 import type {
   BooksMessage,
   HelloMessage,

@@ -100,6 +100,9 @@ CREATE TABLE `stock` (
   `updated_at` INTEGER NOT NULL
 ) WITHOUT ROWID;
 --> statement-breakpoint
+-- Ops of records that wait for what their author had seen.
+CREATE TABLE `deferred` (`op` INTEGER PRIMARY KEY NOT NULL);
+--> statement-breakpoint
 -- Records about the mesh, not of the books.
 CREATE TABLE `conflicts` (
   `id` TEXT PRIMARY KEY NOT NULL,

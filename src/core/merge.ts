@@ -8,7 +8,7 @@
 // had seen whatever the clocks say.
 
 import type { Stamp } from './clock.ts';
-import { covers, type Heads, joinHeads } from './heads.ts';
+import { type Heads, joinHeads } from './heads.ts';
 import { canonicalJson, isJsonObject, isSameJson, type Json, type JsonObject } from './json.ts';
 import { compareOps, type Dot, hasSeenOp } from './op.ts';
 
@@ -41,15 +41,14 @@ export const deletedField = 'deleted';
 export const createdAtField = 'createdAt';
 
 /**
- * Merges all ops known of one record; `ops` must not be empty. `seenBefore` is the vector before, for pruned ops. With
- * `held`, ops whose author had seen what we do not hold yet (ops come by several ways) do not count as seen: an edit
- * that claimed them would claim, too, what it never saw.
+ * Merges all ops known of one record; `ops` must not be empty. `seenBefore` is the vector before, for pruned ops. Every
+ * op must come after what its author had seen: else an edit made in between would claim to have seen what it never saw.
  */
-export function mergeRecord(ops: readonly RecordOp[], seenBefore: Heads = {}, held: Heads | null = null): MergedRecord {
+export function mergeRecord(ops: readonly RecordOp[], seenBefore: Heads = {}): MergedRecord {
   const writersByField = new Map<string, RecordOp[]>();
   let seen = seenBefore;
   for (const op of ops) {
-    if (!held || covers(held, op.seen)) seen = joinHeads(joinHeads(seen, op.seen), { [op.origin]: op.number });
+    seen = joinHeads(joinHeads(seen, op.seen), { [op.origin]: op.number });
     for (const field of Object.keys(op.set)) {
       const writers = writersByField.get(field);
       if (writers) writers.push(op);

@@ -2,14 +2,15 @@
 // once than often: seals, stock levels, pruning, heads.
 
 import { type Stamp, tick } from '../core/clock.ts';
-import { originOf } from '../core/heads.ts';
+import { covers, originOf } from '../core/heads.ts';
 import { commitBytesMax, commitOpsMax } from '../core/limits.ts';
-import { type Draft, hashesOf, nextHead, type OpHeader, type Seal, sealMessage } from '../core/op.ts';
+import { type Draft, hashesOf, nextHead, type OpHeader, parseHeader, type Seal, sealMessage } from '../core/op.ts';
 import { encodeCommit } from '../protocol/commit-codec.ts';
-import { foldOp } from './fold.ts';
+import { foldOp, foldStored } from './fold.ts';
 import { indexMovements } from './movement-index.ts';
 import { pruneOps } from './prune.ts';
 import { type OriginState, storedSums, writeMeta } from './state.ts';
+import type { OpRow } from './statements.ts';
 import { addChange, countTerm, keyOf, originState, setOrigin, type Unit } from './unit.ts';
 
 /** Writes one op of our own. It is sealed with its neighbours, at the latest by `finish`. */
@@ -46,6 +47,7 @@ export function appendLocal(unit: Unit, draft: Draft): void {
 /** Must be the last thing done to a unit before COMMIT. */
 export function finish(unit: Unit): void {
   sealLocal(unit);
+  foldDeferred(unit);
   settleStock(unit);
   indexMovements(unit);
   pruneOps(unit);
@@ -54,6 +56,28 @@ export function finish(unit: Unit): void {
     if (state) unit.statements.advanceOrigin.run(state.head, state.hash, state.facts, state.stamp, state.index);
   }
   if (unit.opCount > 0) writeMeta(unit.statements, 'sums', storedSums(unit.state));
+}
+
+/** Merges ops that waited, as long as any finds all that its author had seen. They are told to readers as they come. */
+function foldDeferred(unit: Unit): void {
+  for (let before = -1; unit.state.deferred > 0 && unit.state.deferred !== before; ) {
+    before = unit.state.deferred;
+    for (const { op: key } of unit.statements.deferred.all()) {
+      const row = unit.statements.op.get(key);
+      const header = row ? parseHeader(row.header ?? '') : 'header_malformed';
+      if (row && typeof header === 'object' && header.seen && !covers(unit.held, header.seen)) continue;
+      unit.statements.undefer.run(key);
+      unit.state.deferred -= 1;
+      if (row) foldLate(unit, row);
+    }
+  }
+}
+
+function foldLate(unit: Unit, row: OpRow): void {
+  unit.statements.deleteChange.run(row.arrival);
+  const arrival = addChange(unit, row.key);
+  unit.statements.setArrival.run(arrival, row.key);
+  foldStored(unit, row, arrival);
 }
 
 function openLocal(unit: Unit): NonNullable<Unit['local']> {
@@ -87,6 +111,7 @@ export function addSeal(unit: Unit, origin: OriginState, seal: Seal, live: numbe
   const previous = origin.head > 0 ? unit.statements.commitAt.get(keyOf(origin.index, origin.head)) : undefined;
   if (previous?.live === 0) unit.statements.deleteCommit.run(previous.key);
   const key = keyOf(origin.index, seal.last);
+  unit.held[origin.origin] = seal.last;
   unit.statements.addCommit.run(key, seal.first, seal.facts, seal.before, seal.after, seal.signature, live);
   setOrigin(unit, {
     ...origin,

@@ -18,7 +18,7 @@ import type {
 import { stampMs } from '../core/clock.ts';
 import { digestText } from '../core/digest.ts';
 import { derivedMovementId } from '../core/facts.ts';
-import { type Heads, replicaOf } from '../core/heads.ts';
+import { replicaOf } from '../core/heads.ts';
 import type { JsonObject } from '../core/json.ts';
 import { searchCharsMax } from '../core/limits.ts';
 import { mergeRecord } from '../core/merge.ts';
@@ -36,8 +36,6 @@ export type BooksSource = {
   handle(): Handle;
   /** State as of now: that of the open unit inside a commit. */
   state(): StorageState;
-  /** Heads, with what the open unit has taken in. */
-  held(): Heads;
   pendingStock(product: string): PendingStock | undefined;
   crypto: Crypto;
 };
@@ -104,7 +102,7 @@ function digests(source: BooksSource): Digests {
 
 export function recordRow(source: BooksSource, row: RecordTableRow): RecordRow {
   const { statements } = source.handle();
-  const merged = mergeRecord(liveOps(statements, source.state(), row), JSON.parse(row.seen), source.held());
+  const merged = mergeRecord(liveOps(statements, source.state(), row), JSON.parse(row.seen));
   return {
     entity: row.entity as RecordEntity,
     id: row.id,

@@ -7,12 +7,12 @@ import type { Heads, Origin } from '../core/heads.ts';
 import { isJsonObject, type JsonObject } from '../core/json.ts';
 import { type Draft, genesisHead, hex, parseHeader, parsePayload } from '../core/op.ts';
 import { encodeCommit } from '../protocol/commit-codec.ts';
-import { foldOp, forkEntity } from './fold.ts';
+import { foldStored, forkEntity } from './fold.ts';
 import { commitOf } from './journal.ts';
 import type { Handle } from './open.ts';
 import { type OriginState, parts, writeMeta } from './state.ts';
 import type { OpRow, Statements } from './statements.ts';
-import { indexOfKey, keyOf, lastKeyOf, numberOfKey, setOrigin, type Unit } from './unit.ts';
+import { keyOf, lastKeyOf, numberOfKey, setOrigin, type Unit } from './unit.ts';
 
 /** `discarded`: chain heads after each commit of the void branch, first 16 hex digits, the first 256 of them. */
 export type ForkStatement = { readonly origin: Origin; readonly common: number; readonly discarded: readonly string[] };
@@ -85,6 +85,7 @@ export function discardBranch(
   statements.deleteCommitsBetween.run(from, to);
   const last = common > 0 ? statements.commitAt.get(keyOf(origin.index, common)) : undefined;
   const hash = last ? new Uint8Array(last.after) : genesisHead(unit.crypto.sha256, unit.shop, origin.origin);
+  unit.held[origin.origin] = common;
   setOrigin(unit, { ...origin, head: common, hash, facts: last?.facts ?? 0 });
   refold(unit);
   return { drafts, discarded };
@@ -98,6 +99,7 @@ export function refold(unit: Unit): void {
     state.sums[part] = digestZero();
     state.counts[part] = 0;
   }
+  state.deferred = 0;
   state.movement = 0;
   state.movementIndexed = 0;
   writeMeta(statements, 'movement_indexed', 0);
@@ -106,21 +108,12 @@ export function refold(unit: Unit): void {
     const rows = statements.changesAfter.all(after, 1000);
     for (const { seq, op } of rows) {
       after = seq;
-      refoldOp(unit, statements.op.get(op), seq);
+      const row = statements.op.get(op);
+      if (row) foldStored(unit, row, seq);
     }
     if (rows.length < 1000) break;
   }
   unit.forkStatements.length = 0;
-}
-
-function refoldOp(unit: Unit, row: OpRow | undefined, arrival: number): void {
-  if (!row || row.header === null || typeof row.payload !== 'string') return;
-  const header = parseHeader(row.header);
-  const payload = parsePayload(row.payload);
-  const origin = unit.state.originsByIndex.get(indexOfKey(row.key));
-  if (typeof header === 'string' || typeof payload === 'string' || !origin) return;
-  const place = { key: row.key, origin: origin.origin, number: numberOfKey(row.key), arrival };
-  foldOp(unit, place, header, payload, unit.crypto.sha256(row.payload));
 }
 
 /** The same intent, to be written again: it has seen of its old origin only what is kept. */

@@ -2,7 +2,7 @@
 // searched. Ops that no longer count are handed to pruning.
 
 import { gtinOf } from '../core/gtin.ts';
-import type { Heads } from '../core/heads.ts';
+import { covers, type Heads } from '../core/heads.ts';
 import { isJsonObject, type Json, type JsonObject } from '../core/json.ts';
 import { createdAtField, type MergedRecord, mergeRecord, type RecordOp, recordText } from '../core/merge.ts';
 import { hex, type OpHeader, parseHeader, parsePayload } from '../core/op.ts';
@@ -16,15 +16,25 @@ export function foldRecord(unit: Unit, place: Place, header: OpHeader, payload: 
   const set = readSet(payload);
   if (!set || !header.seen) return false;
   const row = unit.statements.recordById.get(header.entity, header.id);
+  if (!covers(unit.held, header.seen)) return defer(unit, place.key);
   const op: RecordOp = { origin: place.origin, number: place.number, stamp: header.stamp, seen: header.seen, set };
   const before = row ? liveOps(unit.statements, unit.state, row) : [];
-  const merged = mergeRecord([...before, op], row ? (JSON.parse(row.seen) as Heads) : {}, unit.held);
+  const merged = mergeRecord([...before, op], row ? (JSON.parse(row.seen) as Heads) : {});
   if (row) dropTerm(unit, row);
   const version = writeRow(unit, header, merged, row);
   if (isBooksEntity(header.entity) && !merged.deleted) countTerm(unit, partOf(header.entity), version, 1);
   if (merged.conflicts.length > 0 || row?.conflicted === 1)
     followConflicts(unit, header.entity, header.id, merged, payload);
   for (const candidate of [...before, op]) if (!merged.live.includes(candidate)) supersede(unit, candidate);
+  return true;
+}
+
+/**
+ * Ops come by several ways, so one may come before what its author had seen. It waits: it is in the journal, and is
+ * merged as soon as the rest is there (append.ts). So merged vectors are always closed under what they claim.
+ */
+function defer(unit: Unit, key: number): true {
+  if (unit.statements.defer.run(key).changes > 0) unit.state.deferred += 1;
   return true;
 }
 

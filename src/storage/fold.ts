@@ -4,10 +4,11 @@
 import type { Origin } from '../core/heads.ts';
 import type { JsonObject } from '../core/json.ts';
 import { idPattern } from '../core/limits.ts';
-import type { OpHeader } from '../core/op.ts';
+import { type OpHeader, parseHeader, parsePayload } from '../core/op.ts';
 import { foldMovement, foldTicket } from './fold-facts.ts';
 import { foldRecord } from './fold-records.ts';
-import type { Unit } from './unit.ts';
+import type { OpRow } from './statements.ts';
+import { indexOfKey, numberOfKey, type Unit } from './unit.ts';
 
 /** Where an op stands: `key` in the journal, `arrival` in the order of arrival here. */
 export type Place = {
@@ -31,6 +32,17 @@ export function foldOp(unit: Unit, place: Place, header: OpHeader, payload: Json
           ? foldRecord(unit, place, header, payload)
           : header.entity === forkEntity && unit.forkStatements.push({ author: place.origin, payload }) > 0);
   if (!understood) unit.unreadableCount += 1;
+}
+
+/** Folds an op as it stands in the journal. What is pruned, erased or unreadable does nothing. */
+export function foldStored(unit: Unit, row: OpRow, arrival: number): void {
+  if (row.header === null || typeof row.payload !== 'string') return;
+  const header = parseHeader(row.header);
+  const payload = parsePayload(row.payload);
+  const origin = unit.state.originsByIndex.get(indexOfKey(row.key));
+  if (typeof header === 'string' || typeof payload === 'string' || !origin) return;
+  const place = { key: row.key, origin: origin.origin, number: numberOfKey(row.key), arrival };
+  foldOp(unit, place, header, payload, unit.crypto.sha256(row.payload));
 }
 
 /** Not of the books: a replica's word on its own fork. */

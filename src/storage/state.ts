@@ -31,6 +31,8 @@ export type StorageState = {
   /** Last row of the order of arrival, and its time. */
   seq: number;
   changeAt: number;
+  /** Ops that wait for what their author had seen. */
+  deferred: number;
   /** Last row of the movements. */
   movement: number;
   /** Last movement that its product's index holds. */
@@ -71,6 +73,7 @@ export function loadState(statements: Statements, replicaId: string): StorageSta
     seq: last?.seq ?? 0,
     changeAt: last?.at ?? 0,
     movement: statements.lastMovement.get()?.row ?? 0,
+    deferred: statements.deferred.all().length,
     movementIndexed: readMeta(statements, 'movement_indexed', 0),
     epoch,
     purgeFloor: readMeta<Heads>(statements, 'purge_floor', {}),

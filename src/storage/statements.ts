@@ -126,6 +126,7 @@ export function prepareStatements(database: BetterSqlite3.Database) {
     change: read<[number], ChangeRow>('SELECT * FROM changes WHERE seq = ?'),
     changesAfter: read<[number, number], ChangeRow>('SELECT * FROM changes WHERE seq > ? ORDER BY seq LIMIT ?'),
     addChange: write<[number, number, number]>('INSERT INTO changes (seq, op, at) VALUES (?, ?, ?)'),
+    setArrival: write<[number, number]>('UPDATE ops SET arrival = ? WHERE key = ?'),
     deleteChange: write<[number]>('DELETE FROM changes WHERE seq = ?'),
 
     recordById: read<[string, string], RecordTableRow>('SELECT * FROM records WHERE entity = ? AND id = ?'),
@@ -200,13 +201,17 @@ export function prepareStatements(database: BetterSqlite3.Database) {
     ),
     deleteConflict: write<[string]>('DELETE FROM conflicts WHERE id = ?'),
 
-    clearState: ['records', 'barcodes', 'tickets', 'movements', 'product_movements', 'stock'].map((table) =>
+    clearState: ['records', 'barcodes', 'tickets', 'movements', 'product_movements', 'stock', 'deferred'].map((table) =>
       write<[]>(`DELETE FROM ${table}`),
     ),
     addEvidence: write<[number, string, number, string, Uint8Array]>(
       'INSERT INTO evidence (at, origin, number, reason, bytes) VALUES (?, ?, ?, ?, ?)',
     ),
     deleteOldEvidence: write<[number]>('DELETE FROM evidence WHERE row <= ?'),
+
+    defer: write<[number]>('INSERT OR IGNORE INTO deferred (op) VALUES (?)'),
+    deferred: read<[], { op: number }>('SELECT op FROM deferred ORDER BY op'),
+    undefer: write<[number]>('DELETE FROM deferred WHERE op = ?'),
 
     deleteStock: write<[string]>('DELETE FROM stock WHERE product = ?'),
   };

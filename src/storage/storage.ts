@@ -12,7 +12,7 @@ import { finish } from './append.ts';
 import { createBooks } from './books.ts';
 import { createRecentCommits, readCommits } from './journal.ts';
 import { closeQuietly, describe, type Handle, isOpen, type OpenConfig, type OpenFailure, openStorage } from './open.ts';
-import { copyState, headsOf, type StorageState, writeMeta } from './state.ts';
+import { copyState, type StorageState, writeMeta } from './state.ts';
 import { createUnit, type EncodedCommit, type Unit } from './unit.ts';
 
 export type WriteFailure = {
@@ -75,7 +75,6 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
   const books = createBooks({
     handle: openHandle,
     state: () => unit?.state ?? state(),
-    held: () => unit?.held ?? headsOf(state()),
     pendingStock: (product) => unit?.stock.get(product),
     crypto,
   });

@@ -162,7 +162,7 @@ export const optionTable = (defaultName: string): readonly Option[] => [
     flag: { name: 'rate-limit', value: 'on|off' },
     default: 'on',
     parse: parseSwitch,
-    meaning: 'limit requests per address and per token; off for benchmarks',
+    meaning: 'limit requests per address and per token (this version does not yet)',
   },
   {
     name: 'logLevel',

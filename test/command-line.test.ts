@@ -13,13 +13,13 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import Database from 'better-sqlite3';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
-import { type ApplianceProcess, createApi, startAppliance } from '../src/demo/appliance-process.ts';
+import { type ApplianceProcess, createApi, startAppliance, until } from '../src/demo/appliance-process.ts';
 import { type Ended, emptyFolderWithFile, node, runToEnd } from './built-file.ts';
 
 const cleanUp: (() => unknown)[] = [];
@@ -209,6 +209,30 @@ describe('starting and stopping', () => {
     expect(await appliance.stop()).toBe(0);
     expect(performance.now() - startedAt).toBeLessThan(5000);
     expect(await waiting).toMatchObject({ data: [] });
+  });
+
+  test('a second signal ends it at once, though somebody is being answered', async () => {
+    const { folder, file } = newFolder();
+    const { child, url, ended } = await untilReady(
+      spawn(node.path, [file, ...freePorts, '--log-level', 'silent'], configured(folder)),
+    );
+    const port = Number(new URL(url).port);
+    const slow = connect(port, '127.0.0.1');
+    cleanUp.push(() => slow.destroy());
+    slow.on('error', () => {});
+    slow.write('POST /api/v1/tickets HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer configured-admin-token\r\n');
+    slow.write('Content-Type: application/json\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n');
+    await new Promise((resolve) => slow.once('data', resolve));
+    child.kill('SIGTERM');
+    await until('the port closed', 5000, () =>
+      fetch(`${url}/healthz`).then(
+        () => false,
+        () => true,
+      ),
+    );
+    expect(child.exitCode).toBe(null);
+    child.kill('SIGTERM');
+    expect(await ended).toBe(1);
   });
 
   test('what it keeps is for its user alone', async () => {

@@ -18,7 +18,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import Database from 'better-sqlite3';
-import { afterAll, afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { type ApplianceProcess, createApi, startAppliance, until } from '../src/demo/appliance-process.ts';
 import { type Ended, emptyFolderWithFile, node, runToEnd } from './built-file.ts';
 
@@ -75,17 +75,11 @@ async function untilReady(child: ChildProcess): Promise<Ready> {
 /** A small file system that forbids running code; undefined where this user may not mount one. */
 function newNoexecFolder(): string | undefined {
   const folder = mkdtempSync(join(tmpdir(), 'tillmesh-noexec-'));
+  cleanUp.push(() => rmSync(folder, { recursive: true, force: true }));
   const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64m,noexec', 'tmpfs', folder]);
-  if (mounted.status === 0) {
-    afterAll(() => {
-      spawnSync('umount', ['-l', folder]);
-      rmSync(folder, { recursive: true, force: true });
-    });
-    return folder;
-  }
-  rmSync(folder, { recursive: true, force: true });
-  console.warn('no file system can be mounted here: a noexec data folder is not tried');
-  return undefined;
+  if (mounted.status !== 0) return undefined;
+  cleanUp.push(() => spawnSync('umount', ['-l', folder]));
+  return folder;
 }
 
 describe('refused with one line, and nothing is changed', () => {
@@ -255,10 +249,11 @@ describe('starting and stopping', () => {
     expect(readFileSync(file).equals(original)).toBe(true);
   });
 
-  const noexec = newNoexecFolder();
-  test.skipIf(!noexec)('a data folder that forbids running code sends the addon elsewhere', async () => {
+  test('a data folder that forbids running code sends the addon elsewhere', async ({ skip }) => {
+    const noexec = newNoexecFolder();
+    if (!noexec) return skip('no file system can be mounted here');
     const { start } = newFolder();
-    const appliance = await start([...freePorts, '--data', join(noexec ?? '', 'data')]);
+    const appliance = await start([...freePorts, '--data', join(noexec, 'data')]);
     expect((await fetch(`${appliance.url}/readyz`)).status).toBe(200);
   });
 });

@@ -2,7 +2,7 @@
 // once than often: seals, stock levels, pruning, heads.
 
 import { type Stamp, tick } from '../core/clock.ts';
-import { covers, originOf } from '../core/heads.ts';
+import { originOf } from '../core/heads.ts';
 import { commitBytesMax, commitOpsMax } from '../core/limits.ts';
 import { type Draft, hashesOf, nextHead, type OpHeader, parseHeader, type Seal, sealMessage } from '../core/op.ts';
 import { encodeCommit } from '../protocol/commit-codec.ts';
@@ -11,7 +11,7 @@ import { indexMovements } from './movement-index.ts';
 import { pruneOps } from './prune.ts';
 import { type OriginState, storedSums, writeMeta } from './state.ts';
 import type { OpRow } from './statements.ts';
-import { addChange, countTerm, keyOf, originState, setOrigin, type Unit } from './unit.ts';
+import { addChange, countTerm, holdsSeen, keyOf, originState, setOrigin, type Unit } from './unit.ts';
 
 /** Writes one op of our own. It is sealed with its neighbours, at the latest by `finish`. */
 export function appendLocal(unit: Unit, draft: Draft): void {
@@ -65,7 +65,7 @@ function foldDeferred(unit: Unit): void {
     for (const { op: key } of unit.statements.deferred.all()) {
       const row = unit.statements.op.get(key);
       const header = row ? parseHeader(row.header ?? '') : 'header_malformed';
-      if (row && typeof header === 'object' && header.seen && !covers(unit.held, header.seen)) continue;
+      if (row && typeof header === 'object' && header.seen && !holdsSeen(unit, header.seen)) continue;
       unit.statements.undefer.run(key);
       unit.state.deferred -= 1;
       if (row) foldLate(unit, row);

@@ -2,7 +2,7 @@
 // searched. Ops that no longer count are handed to pruning.
 
 import { gtinOf } from '../core/gtin.ts';
-import { covers, type Heads } from '../core/heads.ts';
+import type { Heads } from '../core/heads.ts';
 import { isJsonObject, type Json, type JsonObject } from '../core/json.ts';
 import { createdAtField, type MergedRecord, mergeRecord, type RecordOp, recordText } from '../core/merge.ts';
 import { hex, type OpHeader, parseHeader, parsePayload } from '../core/op.ts';
@@ -10,13 +10,13 @@ import { followConflicts } from './conflicts.ts';
 import type { Place } from './fold.ts';
 import type { StorageState } from './state.ts';
 import type { OpRow, RecordTableRow, Statements } from './statements.ts';
-import { countTerm, indexOfKey, keyOf, numberOfKey, type Unit } from './unit.ts';
+import { countTerm, holdsSeen, indexOfKey, keyOf, numberOfKey, type Unit } from './unit.ts';
 
 export function foldRecord(unit: Unit, place: Place, header: OpHeader, payload: JsonObject): boolean {
   const set = readSet(payload);
   if (!set || !header.seen) return false;
   const row = unit.statements.recordById.get(header.entity, header.id);
-  if (!covers(unit.held, header.seen)) return defer(unit, place.key);
+  if (!holdsSeen(unit, header.seen)) return defer(unit, place.key);
   const op: RecordOp = { origin: place.origin, number: place.number, stamp: header.stamp, seen: header.seen, set };
   const before = row ? liveOps(unit.statements, unit.state, row) : [];
   const merged = mergeRecord([...before, op], row ? (JSON.parse(row.seen) as Heads) : {});

@@ -1,12 +1,13 @@
 // The fold: what an op does to the state. Total and deterministic: an op that cannot be understood is kept in the
 // journal, passed on and counted, and changes nothing here. A later version folds it when it rebuilds the state.
 
-import type { Origin } from '../core/heads.ts';
+import { type Origin, replicaOf } from '../core/heads.ts';
 import type { JsonObject } from '../core/json.ts';
-import { idPattern } from '../core/limits.ts';
+import { idPattern, originsMax } from '../core/limits.ts';
 import { type OpHeader, parseHeader, parsePayload } from '../core/op.ts';
 import { foldMovement, foldTicket } from './fold-facts.ts';
 import { foldRecord } from './fold-records.ts';
+import { writeMeta } from './state.ts';
 import type { OpRow } from './statements.ts';
 import { indexOfKey, numberOfKey, type Unit } from './unit.ts';
 
@@ -30,7 +31,7 @@ export function foldOp(unit: Unit, place: Place, header: OpHeader, payload: Json
         ? foldMovement(unit, place, header, payload, payloadHash)
         : isRecordEntity(header.entity) && !isFact
           ? foldRecord(unit, place, header, payload)
-          : header.entity === forkEntity && unit.forkStatements.push({ author: place.origin, payload }) > 0);
+          : header.entity === forkEntity && foldFork(unit, place.origin, payload));
   if (!understood) unit.unreadableCount += 1;
 }
 
@@ -43,6 +44,19 @@ export function foldStored(unit: Unit, row: OpRow, arrival: number): void {
   if (typeof header === 'string' || typeof payload === 'string' || !origin) return;
   const place = { key: row.key, origin: origin.origin, number: numberOfKey(row.key), arrival };
   foldOp(unit, place, header, payload, unit.crypto.sha256(row.payload));
+}
+
+/** An author's word that one of its branches is void. Nobody waits any more for what only that branch held. */
+function foldFork(unit: Unit, author: Origin, payload: JsonObject): boolean {
+  const { origin, common } = payload;
+  if (typeof origin !== 'string' || !Number.isSafeInteger(common) || replicaOf(origin) !== replicaOf(author))
+    return false;
+  if (Object.keys(unit.state.voids).length >= originsMax) return false;
+  const known = unit.state.voids[origin] ?? Number.POSITIVE_INFINITY;
+  unit.state.voids = { ...unit.state.voids, [origin]: Math.min(known, common as number) };
+  writeMeta(unit.statements, 'voids', unit.state.voids);
+  unit.forkStatements.push({ author, payload });
+  return true;
 }
 
 /** Not of the books: a replica's word on its own fork. */

@@ -38,6 +38,8 @@ export type StorageState = {
   /** Last movement that its product's index holds. */
   movementIndexed: number;
   epoch: number;
+  /** Origins that have forked: numbers above may be of a branch that its author has called void. */
+  voids: Heads;
   /** For each origin the highest purged tombstone: what a record made now must count as seen. */
   purgeFloor: Heads;
 };
@@ -76,6 +78,7 @@ export function loadState(statements: Statements, replicaId: string): StorageSta
     deferred: statements.deferred.all().length,
     movementIndexed: readMeta(statements, 'movement_indexed', 0),
     epoch,
+    voids: readMeta<Heads>(statements, 'voids', {}),
     purgeFloor: readMeta<Heads>(statements, 'purge_floor', {}),
   };
 }

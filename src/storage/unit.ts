@@ -3,7 +3,7 @@
 
 import type { Stamp } from '../core/clock.ts';
 import { addTerm, subtractTerm } from '../core/digest.ts';
-import type { Origin } from '../core/heads.ts';
+import type { Heads, Origin } from '../core/heads.ts';
 import type { JsonObject } from '../core/json.ts';
 import { opNumberMax, originsMax } from '../core/limits.ts';
 import { genesisHead, type Op } from '../core/op.ts';
@@ -98,6 +98,13 @@ export function setOrigin(unit: Unit, state: OriginState): void {
   unit.state.origins.set(state.origin, state);
   unit.state.originsByIndex.set(state.index, state);
   unit.touchedOrigins.add(state.origin);
+}
+
+/** Whether we hold all that an op's author had seen; what was seen of a void branch counts as held. */
+export function holdsSeen({ held, state }: Unit, seen: Heads): boolean {
+  return Object.entries(seen).every(
+    ([origin, number]) => (held[origin] ?? 0) >= Math.min(number, state.voids[origin] ?? number),
+  );
 }
 
 /** The next row in the order of arrival. Its time never goes back, so that "since a time" skips nothing. */

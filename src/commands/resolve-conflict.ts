@@ -1,27 +1,14 @@
 // Settles a conflict by an edit of its own: it names every contested field, also where the value stays as it is, because
 // only an edit that has seen both sides ends the conflict, here and on every other appliance.
 
-import type { RecordEntity } from '../core/books.ts';
+import type { ConflictRow, RecordEntity } from '../core/books.ts';
 import { type Command, failure } from '../core/command.ts';
 import type { Json, JsonObject } from '../core/json.ts';
 import { deletedField } from '../core/merge.ts';
 import { type By, decideEdit, type RecordAnswer } from './record-edit.ts';
 
-/** What of a conflict decides how it can be settled. `values` by field name (merge.ts). */
-export type Conflict = {
-  readonly id: string;
-  readonly entity: string;
-  readonly recordId: string;
-  readonly kind: 'field' | 'rival';
-  readonly fields: readonly string[];
-  readonly winner: { readonly values: JsonObject };
-  readonly loser: { readonly values: JsonObject };
-  readonly resolvedAt: number | null;
-  readonly resolvedBy: string | null;
-};
-
 export type ResolveConflict = {
-  readonly conflict: Conflict;
+  readonly conflict: ConflictRow;
   readonly choose: 'winner' | 'loser' | 'fields';
   /** With choose "fields": values by field name; contested fields that are not named keep the winner's. */
   readonly fields?: JsonObject | undefined;

@@ -4,8 +4,8 @@ import { describe, expect, test } from 'vitest';
 import { importRecord, isImportNewer } from '../../src/commands/import-record.ts';
 import { mergePatch, patchRecord } from '../../src/commands/patch-record.ts';
 import { putRecord } from '../../src/commands/put-record.ts';
-import { type Conflict, resolveConflict } from '../../src/commands/resolve-conflict.ts';
-import type { Books, RecordRow } from '../../src/core/books.ts';
+import { resolveConflict } from '../../src/commands/resolve-conflict.ts';
+import type { Books, ConflictRow, ConflictSide, RecordRow } from '../../src/core/books.ts';
 import type { Command, CommandContext } from '../../src/core/command.ts';
 import type { JsonObject } from '../../src/core/json.ts';
 
@@ -115,14 +115,18 @@ describe('imports', () => {
 });
 
 describe('B6 settling a conflict', () => {
-  const conflict: Conflict = {
+  const side = (values: JsonObject): ConflictSide => ({ origin: 'o', number: 1, stamp: '0'.repeat(16), at: 0, values });
+  const conflict: ConflictRow = {
     id: 'x',
     entity: 'product',
     recordId: 'p-1',
     kind: 'field',
     fields: ['/name', '/price'],
-    winner: { values: { '/name': 'W', '/price': 2 } },
-    loser: { values: { '/name': 'L', '/price': null } },
+    winner: side({ '/name': 'W', '/price': 2 }),
+    loser: side({ '/name': 'L', '/price': null }),
+    strategy: 'latest_edit',
+    detectedAt: 0,
+    notes: null,
     resolvedAt: null,
     resolvedBy: null,
   };

@@ -34,6 +34,7 @@ export const problems = {
   cursor_of_another_list: { status: 400, title: 'This place is in another list.' },
   cursor_of_another_shop: { status: 400, title: 'This place is in the books of another shop.' },
   cursor_of_another_appliance: { status: 400, title: 'This place is in the list of another appliance.' },
+  address_malformed: { status: 400, title: 'This is not the address of an appliance.' },
   request_malformed: { status: 400, title: 'The request is not as HTTP has it.' },
   body_too_large: { status: 413, title: 'The message is too large.' },
   media_type_unsupported: { status: 415, title: 'The message is not sent as JSON.' },
@@ -55,6 +56,9 @@ export const problems = {
   resync: { status: 410, title: 'This place in the feed is gone.' },
   version_differs: { status: 412, title: 'Someone changed this meanwhile.' },
   version_exists: { status: 412, title: 'This is there already.' },
+  peer_unreachable: { status: 409, title: 'This peer cannot be reached now.' },
+  too_many_peers: { status: 409, title: 'There are too many peers already.' },
+  address_refused: { status: 422, title: 'This address is not dialed.' },
   conflict_of_facts: { status: 422, title: 'Two documents cannot be made one.' },
   field_not_contested: { status: 422, title: 'This was never in question.' },
   // The appliance

@@ -94,8 +94,8 @@ const syncDocument = (row: SyncRow) => ({ ...row, at: timeText(row.at) });
 const byPeer = z.object({
   id: z
     .string()
-    .max(64)
-    .openapi({ param: { name: 'id', in: 'path' }, description: 'Replica id, as in the list of peers.' }),
+    .max(300)
+    .openapi({ param: { name: 'id', in: 'path' }, description: 'Replica id, or an address that nobody was seen at.' }),
 });
 
 const accepted = (description: string) => ({ 202: { description, schema: z.looseObject({}) } });
@@ -182,13 +182,7 @@ const listPeers = route({
   }),
 });
 
-const addressRule = 'must be HOST:PORT, the mesh port of another appliance, such as 192.168.1.20:3031';
-const addBody = z.object({
-  address: z
-    .string({ error: addressRule })
-    .max(260)
-    .regex(/^(\[[0-9A-Fa-f:.%a-z]{2,60}\]|[A-Za-z0-9._-]{1,253}):[0-9]{1,5}$/, { error: addressRule }),
-});
+const addBody = z.object({ address: z.string({ error: 'must be a text: HOST:PORT' }).max(300) });
 const addPeer = route({
   method: 'post',
   path: '/api/v1/peers',
@@ -198,7 +192,7 @@ const addPeer = route({
   description: 'It is kept and dialed again for ever; what answers there must show that it is of this shop.',
   body: { schema: addBody, example: { address: '192.168.1.20:3031' }, read: (json) => readBy(addBody, json) },
   answers: { 201: { description: 'Kept; dialing.', schema: peer } },
-  problems: ['malformed'],
+  problems: ['malformed', 'address_malformed', 'address_refused', 'too_many_peers'],
   run: ({ body }, { appliance }) => {
     const outcome = appliance.mesh.addPeer(body.address);
     return outcome.ok ? { status: 201, json: peerDocument(outcome.result) } : outcome;
@@ -261,7 +255,7 @@ const syncPeer = route({
     kind: 'optional',
   },
   answers: { 202: { description: 'Asked.', schema: z.object({ started: z.boolean() }) } },
-  problems: ['malformed', 'not_found'],
+  problems: ['malformed', 'not_found', 'peer_unreachable'],
   run: ({ params, body }, { appliance }) => {
     const outcome = appliance.mesh.sync(params.id, body.bidirectional);
     return outcome.ok ? { status: 202, json: outcome.result } : outcome;

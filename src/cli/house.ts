@@ -1,6 +1,7 @@
 // The data folder, taken into possession: made where there is none, locked against a second instance, its identity read
 // or made. What start, token and verify begin with. What goes wrong is one sentence with its remedy.
 
+import { scryptSync } from 'node:crypto';
 import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { ApplianceConfig } from '../appliance.ts';
@@ -54,7 +55,7 @@ export function openHouse(settings: Settings): { ok: true; house: House } | Refu
     return refused(opened.detail);
   }
   const { identity, isNew } = opened;
-  const shop = shopOf(settings.shopKey, crypto);
+  const shop = shopOf(settings.shopKey);
   const house: House = {
     folder,
     databasePath: databasePathIn(folder),
@@ -121,11 +122,14 @@ function lock(folder: string, openDatabase: OpenDatabase): { ok: true; lock: Loc
   }
 }
 
-/** Everybody who has the key computes the same shop. What proves the key and what names the shop tell nothing of it. */
-function shopOf(shopKey: string | null, { hmacSha256 }: Crypto): { id: string; key: Uint8Array } | null {
+/**
+ * Everybody who has the key computes the same shop. The id is public, so the derivation (scrypt, RFC 7914) is slow: a key
+ * that a person made up is not found by trying words against it.
+ */
+function shopOf(shopKey: string | null): { id: string; key: Uint8Array } | null {
   if (shopKey === null) return null;
-  const derive = (purpose: string): Uint8Array => hmacSha256(new TextEncoder().encode(shopKey), purpose);
-  return { id: base32(derive('tillmesh-shop-id-1')).slice(0, replicaIdChars), key: derive('tillmesh-shop-proof-1') };
+  const derived = scryptSync(shopKey, 'tillmesh-shop-1', 64, { N: 16_384, r: 8, p: 1 });
+  return { id: base32(derived.subarray(32)).slice(0, replicaIdChars), key: derived.subarray(0, 32) };
 }
 
 export const applianceConfig = (

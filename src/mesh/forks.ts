@@ -3,6 +3,7 @@
 // share, keep the history that peers hold, write our own younger ops again under a new epoch, and say so in an op.
 
 import { type Heads, replicaOf } from '../core/heads.ts';
+import { refusalsPerLinkMax } from '../core/limits.ts';
 import { hex } from '../core/op.ts';
 import type { CommitsFrame } from '../protocol/frames.ts';
 import { appendLocal } from '../storage/append.ts';
@@ -41,12 +42,20 @@ const statementsMax = 100;
 export function createForks(parts: MeshParts): Forks {
   const { ports, storage, config, alarms, links } = parts;
   const searches = new Map<string, Search>();
+  /** What was refused on each link. */
+  const evidenceOf = new WeakMap<Link, Set<string>>();
 
   function refused(link: Link, frame: CommitsFrame, index: number, refusal: CommitRefusal): void {
     const commit = frame.commits[index]?.commit;
     const replica = replicaOf(frame.origin);
     if (!commit) return;
     if (refusal === 'fork' && replica === config.replicaId) return meetOwnBranch(link, frame.origin, commit);
+    const shown = evidenceOf.get(link) ?? new Set();
+    evidenceOf.set(link, shown);
+    // One of each is evidence; a thousand would only fill the disk.
+    if (shown.has(`${refusal} ${replica}`)) return;
+    if (shown.size >= refusalsPerLinkMax) return link.close('too much of what it sent was broken');
+    shown.add(`${refusal} ${replica}`);
     keepEvidence(frame, index, refusal);
     quarantine(link, replica, refusal);
   }
@@ -55,8 +64,10 @@ export function createForks(parts: MeshParts): Forks {
     if (link.refused.has(replica)) return;
     link.refused.add(replica);
     const [from, author] = [link.peer?.name ?? link.peerKeyId, parts.peers.get(replica)?.name ?? replica];
+    // What bears no good seal may name anybody: it says something of the sender alone.
+    const cause = refusal === 'key_mismatch' || refusal === 'seal_broken' ? link.peerKeyId : replica;
     alarms.raise(
-      `${refusal} ${replica}`,
+      `${refusal} ${cause}`,
       refusal,
       `What ${author} wrote came ${words[refusal]} from ${from}: it is kept aside, all else goes on.`,
     );

@@ -2,17 +2,9 @@
 // the protocol range. It cannot be replayed on another channel, reflected at its sender, or moved by somebody who sits in
 // the middle with certificates of his own.
 
-import { base32 } from '../core/identity.ts';
 import type { ProtocolRange, Role } from '../core/message.ts';
 import { hex } from '../core/op.ts';
 import type { Connection, Crypto } from '../ports.ts';
-
-/** Key and shop id that follow from a configured shop key text. */
-export function deriveShop(crypto: Crypto, shopKeyText: string): { shopKey: Uint8Array; shop: string } {
-  const key = new TextEncoder().encode(shopKeyText);
-  const derive = (label: string) => crypto.hmacSha256(key, `tillmesh ${label} 1`);
-  return { shopKey: derive('shop key'), shop: base32(derive('shop id')).slice(0, 26) };
-}
 
 export function proofText(
   crypto: Crypto,

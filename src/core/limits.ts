@@ -28,6 +28,11 @@ export const batchBodyBytesMax = 8 * MiB;
 export const batchItemsMax = 5000;
 export const pageRowsMax = 1000;
 export const pageRowsDefault = 100;
+/** A page ends early past this: a thousand of the largest tickets would be a gigabyte. */
+export const answerBytesMax = 4 * MiB;
+/** Rows in memory at once while a page is made: the first few tell whether the rest are small. */
+export const rowsReadFirst = 5;
+export const rowsReadMax = 100;
 /** Long polling: below what proxies cut (60 s). */
 export const feedWaitSecondsMax = 55;
 /** Long polls at once; a shop has tens of tills. */
@@ -86,6 +91,8 @@ export const windowBytesMax = 2 * MiB;
 export const socketBufferBytesMax = 4 * MiB;
 /** Received frames that wait to be applied, per link. */
 export const inboxBytesMax = 8 * MiB;
+/** Authors whose ops came broken over one link before it is ended: a worn disk spoils a few, not everybody's. */
+export const refusalsPerLinkMax = 16;
 /** Encoded commits kept in memory so that live pushes are not read from disk again for each peer. */
 export const recentCommitBytesMax = 4 * MiB;
 export const peersMax = 64;

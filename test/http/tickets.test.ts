@@ -270,4 +270,23 @@ describe('lists of tickets', () => {
     const second = await shop.ask('GET', `/api/v1/tickets?limit=15&after=${first.json.next}`);
     expect([first.json.data.length, second.json.data.length, second.json.next]).toEqual([15, 5, null]);
   });
+
+  test('B8 a page of the largest tickets ends early, and the next goes on from there', async () => {
+    const shop = openShop();
+    for (let i = 0; i < 12; i++) {
+      await shop.ask('POST', '/api/v1/tickets', { id: `t-${i}`, number: i, note: 'x'.repeat(1_000_000) });
+    }
+    for (const path of ['/api/v1/tickets?limit=1000', '/api/v1/changes?limit=1000']) {
+      const seen: string[] = [];
+      let after = '';
+      for (let page = 0; page < 5; page++) {
+        const { json, text } = await shop.ask('GET', `${path}&after=${after}`);
+        expect(text.length).toBeLessThan(6e6);
+        seen.push(...json.data.map(({ id }: { id: string }) => id));
+        after = json.next ?? '';
+        if (json.next === null || json.data.length === 0) break;
+      }
+      expect(seen).toEqual(Array.from({ length: 12 }, (_, i) => `t-${i}`));
+    }
+  });
 });

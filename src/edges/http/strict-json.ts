@@ -66,8 +66,12 @@ function surveyText(text: string): Survey {
     } else if (char === 125 || char === 93) depth--;
     else if (char === 45 || (char >= 48 && char <= 57)) {
       const start = at;
-      if (char === 45 && text.charCodeAt(at + 1) === 48) doubtful = true;
-      while (isDigitOrDot(text.charCodeAt(at + 1))) at++;
+      let isZero = true;
+      for (let next = text.charCodeAt(at + 1); isDigitOrDot(next); next = text.charCodeAt(at + 1)) {
+        if (next > 48) isZero = false;
+        at++;
+      }
+      if (char === 45 && isZero) doubtful = true;
       if (at - start >= 15 || (text.charCodeAt(at + 1) | 32) === 101) doubtful = true;
     }
   }
@@ -228,9 +232,9 @@ class SlowReader {
 
   #string(): string {
     const start = this.#at++;
-    for (; this.#text[this.#at] !== '"'; this.#at++) {
+    for (let char = this.#text.charCodeAt(this.#at); char !== quote; char = this.#text.charCodeAt(++this.#at)) {
       if (this.#at >= this.#text.length) this.#unexpected();
-      if (this.#text[this.#at] === '\\') this.#at++;
+      if (char === backslash) this.#at++;
     }
     const token = this.#text.slice(start, ++this.#at);
     const value = parsedString(token);
@@ -242,7 +246,7 @@ class SlowReader {
 
   #number(): void {
     const start = this.#at;
-    while (/[-+.0-9eE]/.test(this.#text[this.#at] ?? '')) this.#at++;
+    while (isInNumber(this.#text.charCodeAt(this.#at))) this.#at++;
     const token = this.#text.slice(start, this.#at);
     if (!/^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$/.test(token)) {
       this.#fail('not_json', `"${token.slice(0, 40)}" is not a number in JSON.`);
@@ -289,6 +293,10 @@ class SlowReader {
     return pointerOf(this.#path);
   }
 }
+
+/** Digits, dot, sign or exponent. */
+const isInNumber = (char: number): boolean =>
+  isDigitOrDot(char) || char === 45 || char === 43 || char === 101 || char === 69;
 
 const parsedString = (token: string): string | undefined => {
   try {

@@ -2,11 +2,10 @@
 // read from the feed, so nothing is missed between two requests.
 
 import { z } from '@hono/zod-openapi';
-import type { Failure } from '../../../core/command.ts';
-import { feedWaitSecondsMax } from '../../../core/limits.ts';
-import type { FeedEntity, FeedPage } from '../../../feed/feed.ts';
-import { changeDocument } from '../documents.ts';
-import { type Answer, type Route, route } from '../route.ts';
+import { feedWaitSecondsMax, rowsReadFirst } from '../../../core/limits.ts';
+import type { FeedEntity } from '../../../feed/feed.ts';
+import { feedAnswer } from '../lists.ts';
+import { type Route, route } from '../route.ts';
 import * as requests from '../schemas/requests.ts';
 
 const entityNames = ['product', 'customer', 'ticket', 'movement', 'stock'] as const satisfies FeedEntity[];
@@ -63,17 +62,17 @@ const changes = route({
   },
   problems: ['query_malformed', 'cursor_malformed', 'cursor_of_another_shop', 'resync', 'too_many_waiting'],
   run: ({ query, request }, room) => {
-    const { after, limit, entities: wanted } = query;
-    const page = room.appliance.feed.read({ after, limit, entities: wanted });
-    if (!page.ok) return page;
+    const { feed } = room.appliance;
+    const wanted = { after: query.after, limit: query.limit, entities: query.entities };
+    const first = feed.read({ ...wanted, limit: Math.min(query.limit, rowsReadFirst) });
+    if (!first.ok) return first;
     const waitMs = (query.wait ?? 0) * 1000;
-    if (page.changes.length > 0 || !page.atEnd || waitMs === 0) return pageAnswer(page);
-    return room.waiters.next({ after: page.next, limit, entities: wanted }, waitMs, request.signal).then(pageAnswer);
+    if (first.changes.length > 0 || !first.atEnd || waitMs === 0) return feedAnswer(feed.read, wanted, first);
+    return room.waiters
+      .next({ ...wanted, after: first.next, limit: Math.min(query.limit, rowsReadFirst) }, waitMs, request.signal)
+      .then((page) => (page.ok ? feedAnswer(feed.read, wanted, page) : page));
   },
 });
-
-const pageAnswer = (page: FeedPage | Failure): Answer | Failure =>
-  page.ok ? { status: 200, json: { data: page.changes.map(changeDocument), next: page.next } } : page;
 
 const digest = route({
   method: 'get',

@@ -7,6 +7,7 @@ import { type Failure, failure } from '../../../core/command.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../../core/json.ts';
 import { documentToFields, fieldsToDocument } from '../../../core/merge.ts';
 import { recordDocument, terminalDocument, ticketDocument } from '../documents.ts';
+import { listAnswer } from '../lists.ts';
 import { type Reading, readBy, readRecord } from '../reading.ts';
 import { execute, type Route, route } from '../route.ts';
 import * as books from '../schemas/books.ts';
@@ -81,12 +82,16 @@ const list = route({
   query: requests.page.extend({ entity: z.string().optional(), resolved: requests.yesNo }),
   answers: { 200: { description: 'A page.', schema: requests.listOf(shown) } },
   problems: ['query_malformed', 'cursor_malformed', 'cursor_of_another_appliance', 'cursor_of_another_shop'],
-  run: ({ query }, { appliance, cursors }) => {
-    const place = cursors.decode('conflicts', query.after);
-    if (!place.ok) return place;
-    const page = appliance.observe.conflicts({ ...query, after: place.position });
-    const data = page.rows.map((row) => conflictDocument(appliance.books, row));
-    return { status: 200, json: { data, next: cursors.encode('conflicts', page.next) } };
+  run: ({ query }, room) => {
+    const { limit, after, ...filter } = query;
+    const { observe, books: rows } = room.appliance;
+    return listAnswer(
+      room,
+      'conflicts',
+      { limit, after },
+      (place) => observe.conflicts({ ...filter, ...place }),
+      (row) => conflictDocument(rows, row),
+    );
   },
 });
 

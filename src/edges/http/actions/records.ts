@@ -13,6 +13,7 @@ import { runBatch } from '../batch.ts';
 import { etagOf, isHeldBy, preconditionOf } from '../conditions.ts';
 import { recordDocument } from '../documents.ts';
 import { keyedIds } from '../ids.ts';
+import { listAnswer } from '../lists.ts';
 import { readItems, readRecord } from '../reading.ts';
 import { type Answer, agreedId, execute, type Room, type Route, route } from '../route.ts';
 import * as books from '../schemas/books.ts';
@@ -93,14 +94,17 @@ const listRoute = (kind: Kind): Route =>
     query: kind.query,
     answers: { 200: { description: 'A page, by id.', schema: requests.listOf(kind.shown) } },
     problems: ['query_malformed', 'cursor_malformed', 'cursor_of_another_list', 'cursor_of_another_shop'],
-    run: ({ query }, { appliance, cursors }) => {
-      const { limit, after, q: search, barcode, sku, archived } = query as ListQuery;
-      const place = cursors.decode(kind.list, after);
-      if (!place.ok) return place;
+    run: ({ query }, room) => {
+      const { q: search, barcode, sku, archived, ...page } = query as ListQuery;
       const gtin = barcode === undefined ? undefined : gtinOf(barcode);
-      const page = appliance.books.records(kind.entity, { limit, after: place.position, search, sku, gtin, archived });
-      const data = page.rows.map(recordDocument);
-      return { status: 200, json: { data, next: cursors.encode(kind.list, page.next) } };
+      const { books: rows } = room.appliance;
+      return listAnswer(
+        room,
+        kind.list,
+        page,
+        (place) => rows.records(kind.entity, { ...place, search, sku, gtin, archived }),
+        recordDocument,
+      );
     },
   });
 

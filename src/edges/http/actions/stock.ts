@@ -5,6 +5,7 @@ import { createMovement } from '../../../commands/create-movement.ts';
 import { failure } from '../../../core/command.ts';
 import { movementDocument, stockDocument } from '../documents.ts';
 import { keyedIds } from '../ids.ts';
+import { listAnswer } from '../lists.ts';
 import { readMovement } from '../reading.ts';
 import { execute, type Route, route } from '../route.ts';
 import * as books from '../schemas/books.ts';
@@ -32,12 +33,8 @@ const levels = route({
   query: requests.page,
   answers: { 200: { description: 'A page, by product.', schema: requests.listOf(level) } },
   problems: ['query_malformed', 'cursor_malformed', 'cursor_of_another_list', 'cursor_of_another_shop'],
-  run: ({ query }, { appliance, cursors }) => {
-    const place = cursors.decode('stock', query.after);
-    if (!place.ok) return place;
-    const page = appliance.books.stockLevels({ limit: query.limit, after: place.position });
-    return { status: 200, json: { data: page.rows.map(stockDocument), next: cursors.encode('stock', page.next) } };
-  },
+  run: ({ query }, room) =>
+    listAnswer(room, 'stock', query, (place) => room.appliance.books.stockLevels(place), stockDocument),
 });
 
 const oneLevel = route({
@@ -67,12 +64,11 @@ const movements = route({
   query: requests.page.extend({ productId: z.string().optional(), ticketId: z.string().optional() }),
   answers: { 200: { description: 'A page, in the order of arrival here.', schema: requests.listOf(shownMovement) } },
   problems: ['query_malformed', 'cursor_malformed', 'cursor_of_another_appliance', 'cursor_of_another_shop'],
-  run: ({ query }, { appliance, cursors }) => {
-    const place = cursors.decode('movements', query.after);
-    if (!place.ok) return place;
-    const page = appliance.books.movements({ ...query, after: place.position });
-    const data = page.rows.map(movementDocument);
-    return { status: 200, json: { data, next: cursors.encode('movements', page.next) } };
+  run: ({ query }, room) => {
+    const { limit, after, ...filter } = query;
+    const { books: rows } = room.appliance;
+    const read = (place: { after: string | undefined; limit: number }) => rows.movements({ ...filter, ...place });
+    return listAnswer(room, 'movements', { limit, after }, read, movementDocument);
   },
 });
 

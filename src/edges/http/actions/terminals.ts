@@ -7,6 +7,7 @@ import type { JsonObject } from '../../../core/json.ts';
 import { hashOf, terminalToken } from '../credentials.ts';
 import { terminalDocument } from '../documents.ts';
 import { keyedIds } from '../ids.ts';
+import { listAnswer } from '../lists.ts';
 import { readRecord } from '../reading.ts';
 import { execute, type Route, route } from '../route.ts';
 import * as books from '../schemas/books.ts';
@@ -59,15 +60,8 @@ const list = route({
   query: requests.page,
   answers: { 200: { description: 'A page, by id; without tokens.', schema: requests.listOf(shown) } },
   problems: ['query_malformed', 'cursor_malformed', 'cursor_of_another_list', 'cursor_of_another_shop'],
-  run: ({ query }, { appliance, cursors }) => {
-    const place = cursors.decode('terminals', query.after);
-    if (!place.ok) return place;
-    const page = appliance.books.records('terminal', { limit: query.limit, after: place.position });
-    return {
-      status: 200,
-      json: { data: page.rows.map(terminalDocument), next: cursors.encode('terminals', page.next) },
-    };
-  },
+  run: ({ query }, room) =>
+    listAnswer(room, 'terminals', query, (place) => room.appliance.books.records('terminal', place), terminalDocument),
 });
 
 const revoke = route({

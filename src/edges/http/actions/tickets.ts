@@ -11,6 +11,7 @@ import { runBatch } from '../batch.ts';
 import type { Credential } from '../credentials.ts';
 import { ticketDocument } from '../documents.ts';
 import { keyedIds } from '../ids.ts';
+import { listAnswer } from '../lists.ts';
 import { type Identified, readItems, readTicket } from '../reading.ts';
 import { type Answer, agreedId, execute, type Room, type Route, route } from '../route.ts';
 import * as books from '../schemas/books.ts';
@@ -142,11 +143,16 @@ const list = route({
   }),
   answers: { 200: { description: 'A page, in the order of arrival here.', schema: requests.listOf(shown) } },
   problems: ['query_malformed', 'cursor_malformed', 'cursor_of_another_appliance', 'cursor_of_another_shop'],
-  run: ({ query }, { appliance, cursors }) => {
-    const place = cursors.decode('tickets', query.after);
-    if (!place.ok) return place;
-    const page = appliance.books.tickets({ ...query, after: place.position });
-    return { status: 200, json: { data: page.rows.map(ticketDocument), next: cursors.encode('tickets', page.next) } };
+  run: ({ query }, room) => {
+    const { limit, after, ...filter } = query;
+    const { books: rows } = room.appliance;
+    return listAnswer(
+      room,
+      'tickets',
+      { limit, after },
+      (place) => rows.tickets({ ...filter, ...place }),
+      ticketDocument,
+    );
   },
 });
 

@@ -13,12 +13,14 @@ export type Alarms = {
 };
 
 const alarmsMax = 50;
+/** What was not seen again for a day is over. */
+const keepMs = 86_400_000;
 
 export function createAlarms(clock: Clock): Alarms {
-  const alarms = new Map<string, Alarm>();
+  const alarms = new Map<string, Alarm & { raisedAt: number }>();
   return {
     raise(key, code, detail) {
-      alarms.set(key, { code, detail, at: alarms.get(key)?.at ?? clock.now() });
+      alarms.set(key, { code, detail, at: alarms.get(key)?.at ?? clock.now(), raisedAt: clock.monotonic() });
       const [oldest] = alarms.keys();
       if (alarms.size > alarmsMax && oldest !== undefined) alarms.delete(oldest);
     },
@@ -26,6 +28,9 @@ export function createAlarms(clock: Clock): Alarms {
     clear(key) {
       alarms.delete(key);
     },
-    all: () => [...alarms.values()],
+    all() {
+      for (const [key, { raisedAt }] of alarms) if (clock.monotonic() - raisedAt > keepMs) alarms.delete(key);
+      return [...alarms.values()].map(({ code, detail, at }) => ({ code, detail, at }));
+    },
   };
 }

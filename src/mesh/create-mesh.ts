@@ -78,7 +78,14 @@ export function createMesh(
   let announcedOrigins = storage.state().origins.size;
   let stopped = false;
 
-  const dialer = createDialer(ports, { isWanted, connected: (connection, address) => open(connection, address) });
+  const dialer = createDialer(ports, {
+    isWanted,
+    dialing({ peerId }) {
+      const entry = peerId === null ? undefined : peers.get(peerId);
+      if (entry) entry.reconnectAttempts += 1;
+    },
+    connected: (connection, address) => open(connection, address),
+  });
   const parts: MeshParts = {
     ports,
     storage,
@@ -191,12 +198,20 @@ export function createMesh(
       address.lastError = null;
       address.wasConnected = true;
       entry.address = address.address;
-    } else if (link.peer && link.peer.meshPort > 0 && entry.address === null) {
+    } else if (link.peer && link.peer.meshPort > 0) {
       const host = link.connection.address.replace(/:[0-9]+$/, '');
-      entry.address = `${host}:${link.peer.meshPort}`;
-      dialer.add(entry.address, 'remembered');
+      moveTo(entry, `${host}:${link.peer.meshPort}`);
     }
     for (const known of dialer.addresses()) if (known.address === entry.address) known.peerId = entry.id;
+  }
+
+  /** A peer that dialed us shows where it is now; an address that a person gave stays. */
+  function moveTo(entry: PeerEntry, seenAt: string): void {
+    const known = dialer.addresses().find((address) => address.address === entry.address);
+    if (entry.address === seenAt || known?.source === 'static') return;
+    if (known) dialer.remove(known.address);
+    entry.address = seenAt;
+    dialer.add(seenAt, 'remembered');
   }
 
   function peerHeads(link: Link, heads: Heads, hashes: Readonly<Record<string, string>>): void {
@@ -218,7 +233,6 @@ export function createMesh(
       log.info('a link ended', { peer: entry.name, reason });
       upkeep.record(link, entry, reason);
       entry.lastError = reason;
-      entry.reconnectAttempts += 1;
       if (!stopped) peers.save(entry);
       for (const known of dialer.addresses())
         if (known.peerId === entry.id && known !== address) dialer.failed(known, reason);

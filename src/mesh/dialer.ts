@@ -22,6 +22,7 @@ export type AddressState = {
 export type DialerEvents = {
   /** Whether an address should be dialed now: the mesh is on, and nobody who answers there is linked or revoked. */
   isWanted(address: AddressState): boolean;
+  dialing(address: AddressState): void;
   connected(connection: Connection, address: AddressState): void;
 };
 
@@ -46,6 +47,7 @@ export function createDialer(ports: Ports, events: DialerEvents): Dialer {
     state.timer = null;
     if (stopped || state.isDialing || !events.isWanted(state)) return;
     state.isDialing = true;
+    events.dialing(state);
     ports.transport.dial(state.address, (outcome) => {
       state.isDialing = false;
       if (stopped || states.get(state.address) !== state) {

@@ -1,6 +1,7 @@
 // Reads of the conflicts on record.
 
 import type { ConflictRow } from '../core/books.ts';
+import { historyDaysMax } from '../core/limits.ts';
 import type { ConflictTableRow } from '../storage/statements.ts';
 import type { Storage } from '../storage/storage.ts';
 
@@ -31,6 +32,15 @@ export function readConflicts(storage: Storage, filter: ConflictFilter): { rows:
 export function readConflict(storage: Storage, id: string): ConflictRow | undefined {
   const row = storage.handle().database.prepare('SELECT * FROM conflicts WHERE id = ?').get(id);
   return row === undefined ? undefined : conflictOf(row as ConflictTableRow);
+}
+
+/** Settled conflicts are kept as long as the history of syncs, and go a few at a time. */
+export function forgetConflicts(storage: Storage, nowMs: number): void {
+  storage.note(({ database }) => {
+    database
+      .prepare('DELETE FROM conflicts WHERE id IN (SELECT id FROM conflicts WHERE resolved_at < ? LIMIT 1000)')
+      .run(nowMs - historyDaysMax * 86_400_000);
+  });
 }
 
 const conflictOf = (row: ConflictTableRow): ConflictRow => ({

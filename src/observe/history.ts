@@ -3,8 +3,10 @@
 import type { SyncRow } from '../core/books.ts';
 import { historyDaysMax, historyRowsMax } from '../core/limits.ts';
 import type { Storage } from '../storage/storage.ts';
+import { forgetConflicts } from './conflicts.ts';
 
 export function recordSync(storage: Storage, row: SyncRow): void {
+  forgetConflicts(storage, row.at);
   storage.note(({ database }) => {
     const added = database
       .prepare(

@@ -19,6 +19,7 @@ export type ForkStatement = { readonly origin: Origin; readonly common: number; 
 
 const discardedMax = 256;
 const evidenceRowsMax = 500;
+const evidenceBytesMax = 16 * 1024 * 1024;
 
 /** How an origin's history elsewhere relates to ours, from one number and the first 16 hex digits of its chain head. */
 export function compareBranch(
@@ -151,5 +152,5 @@ export function addEvidence(
   bytes: Uint8Array,
 ): void {
   const added = statements.addEvidence.run(at, origin, number, reason, bytes);
-  statements.deleteOldEvidence.run(Number(added.lastInsertRowid) - evidenceRowsMax);
+  statements.deleteOldEvidence.run(Number(added.lastInsertRowid) - evidenceRowsMax, evidenceBytesMax);
 }

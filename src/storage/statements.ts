@@ -207,7 +207,9 @@ export function prepareStatements(database: BetterSqlite3.Database) {
     addEvidence: write<[number, string, number, string, Uint8Array]>(
       'INSERT INTO evidence (at, origin, number, reason, bytes) VALUES (?, ?, ?, ?, ?)',
     ),
-    deleteOldEvidence: write<[number]>('DELETE FROM evidence WHERE row <= ?'),
+    deleteOldEvidence: write<[number, number]>(
+      'DELETE FROM evidence WHERE row <= max(?, ifnull((SELECT max(row) FROM (SELECT row, sum(length(bytes)) OVER (ORDER BY row DESC) AS total FROM evidence) WHERE total > ?), 0))',
+    ),
 
     defer: write<[number]>('INSERT OR IGNORE INTO deferred (op) VALUES (?)'),
     deferred: read<[], { op: number }>('SELECT op FROM deferred ORDER BY op'),

@@ -3,7 +3,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { canonicalJson, type Json } from '../../src/core/json.ts';
-import { findFault, isExactNumber, readStrictJson } from '../../src/edges/http/strict-json.ts';
+import { isExactNumber } from '../../src/edges/http/exact-number.ts';
+import { findFault } from '../../src/edges/http/json-fault.ts';
+import { readStrictJson } from '../../src/edges/http/strict-json.ts';
 
 const runs = { numRuns: 2000 };
 

@@ -7,8 +7,8 @@ import type { TicketBody } from '../../commands/ticket-body.ts';
 import { type Failure, failure } from '../../core/command.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../core/json.ts';
 import { batchItemsMax, bodyBytesMax, ticketLinesMax } from '../../core/limits.ts';
+import { pointerOf } from './json-fault.ts';
 import * as books from './schemas/books.ts';
-import { pointerOf } from './strict-json.ts';
 
 export type Reading<Value> = { readonly ok: true; readonly value: Value } | Failure;
 

@@ -6,6 +6,7 @@ import { changeRoutes } from './actions/changes.ts';
 import { conflictRoutes } from './actions/conflicts.ts';
 import { gossipRoutes } from './actions/gossip.ts';
 import { meshRoutes } from './actions/mesh.ts';
+import { peerRoutes } from './actions/peers.ts';
 import { recordRoutes } from './actions/records.ts';
 import { stockRoutes } from './actions/stock.ts';
 import { terminalRoutes } from './actions/terminals.ts';
@@ -18,7 +19,8 @@ export const routes: readonly Route[] = [
   ...ticketRoutes, // /api/v1/tickets
   ...changeRoutes, // /api/v1/changes, /api/v1/digest
   ...terminalRoutes, // /api/v1/terminals
-  ...meshRoutes, // /api/v1/p2p, /api/v1/peers, /api/v1/sync/history
+  ...meshRoutes, // /api/v1/p2p, /api/v1/sync/history
+  ...peerRoutes, // /api/v1/peers
   ...conflictRoutes, // /api/v1/conflicts
   ...gossipRoutes, // /api/v1/gossip
   ...aboutRoutes, // /healthz, /readyz, /version, /openapi.json, /

@@ -11,11 +11,10 @@ import { listAnswer } from '../lists.ts';
 import { type Reading, readBy, readRecord } from '../reading.ts';
 import { execute, type Route, route } from '../route.ts';
 import * as books from '../schemas/books.ts';
+import { moment } from '../schemas/mesh.ts';
 import * as requests from '../schemas/requests.ts';
 import { text } from '../schemas/values.ts';
 import { timeText } from '../times.ts';
-
-const moment = z.string().nullable().openapi({ format: 'date-time' });
 
 const side = z
   .object({

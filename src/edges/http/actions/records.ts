@@ -1,6 +1,5 @@
 // Products and customers: the same routes for both. Every answer about one record carries its ETag.
 
-import { z } from '@hono/zod-openapi';
 import { deleteRecord } from '../../../commands/delete-record.ts';
 import { patchRecord } from '../../../commands/patch-record.ts';
 import { type PutRecord, putRecord } from '../../../commands/put-record.ts';
@@ -8,7 +7,7 @@ import { isFailure, livingRecord, type RecordAnswer } from '../../../commands/re
 import type { RecordRow } from '../../../core/books.ts';
 import type { Failure, Outcome } from '../../../core/command.ts';
 import { gtinOf } from '../../../core/gtin.ts';
-import type { Json, JsonObject } from '../../../core/json.ts';
+import type { Json } from '../../../core/json.ts';
 import { runBatch } from '../batch.ts';
 import { etagOf, isHeldBy, preconditionOf } from '../conditions.ts';
 import { recordDocument } from '../documents.ts';
@@ -16,51 +15,8 @@ import { keyedIds } from '../ids.ts';
 import { listAnswer } from '../lists.ts';
 import { readItems, readRecord } from '../reading.ts';
 import { type Answer, agreedId, execute, type Room, type Route, route } from '../route.ts';
-import * as books from '../schemas/books.ts';
+import { customers, products, type RecordKind } from '../schemas/record-kinds.ts';
 import * as requests from '../schemas/requests.ts';
-import { madeByAppliance } from '../schemas/values.ts';
-
-type Kind = {
-  readonly entity: 'product' | 'customer';
-  readonly list: 'products' | 'customers';
-  readonly schema: typeof books.product | typeof books.customer;
-  readonly shown: z.ZodType;
-  readonly example: JsonObject;
-  readonly query: z.ZodObject;
-};
-
-const q = z.string().optional().openapi({ description: 'Part of the name, sku, barcode, e-mail or phone.' });
-
-const products: Kind = {
-  entity: 'product',
-  list: 'products',
-  schema: books.product,
-  shown: books.product.extend(madeByAppliance).openapi('StoredProduct'),
-  example: {
-    id: 'p-1',
-    sku: 'COF-1',
-    barcodes: ['5449000000996'],
-    name: 'Coffee',
-    price: 250,
-    currency: 'EUR',
-    taxRate: 1000,
-  },
-  query: requests.page.extend({
-    q,
-    barcode: z.string().optional().openapi({ description: 'UPC-A, EAN-13, EAN-8 and GTIN-14 are one number.' }),
-    sku: z.string().optional(),
-    archived: requests.yesNo,
-  }),
-};
-
-const customers: Kind = {
-  entity: 'customer',
-  list: 'customers',
-  schema: books.customer,
-  shown: books.customer.extend(madeByAppliance).openapi('StoredCustomer'),
-  example: { id: 'c-1', name: 'Ada', email: 'ada@example.org' },
-  query: requests.page.extend({ q, archived: requests.yesNo }),
-};
 
 /** What the queries of both kinds come to. */
 type ListQuery = {
@@ -78,13 +34,13 @@ const recordAnswer = ({ row }: { row: RecordRow }, status: number, headers: Reco
   headers: { ETag: etagOf(row.version), ...headers },
 });
 
-const writtenAnswer = ({ list }: Kind, outcome: Outcome<RecordAnswer>): Answer | Failure => {
+const writtenAnswer = ({ list }: RecordKind, outcome: Outcome<RecordAnswer>): Answer | Failure => {
   if (!outcome.ok) return outcome;
   if (outcome.result.outcome !== 'created') return recordAnswer(outcome.result, 200);
   return recordAnswer(outcome.result, 201, { Location: `/api/v1/${list}/${outcome.result.row.id}` });
 };
 
-const listRoute = (kind: Kind): Route =>
+const listRoute = (kind: RecordKind): Route =>
   route({
     method: 'get',
     path: `/api/v1/${kind.list}`,
@@ -108,7 +64,7 @@ const listRoute = (kind: Kind): Route =>
     },
   });
 
-const readRoute = (kind: Kind): Route =>
+const readRoute = (kind: RecordKind): Route =>
   route({
     method: 'get',
     path: `/api/v1/${kind.list}/{id}`,
@@ -130,7 +86,7 @@ const readRoute = (kind: Kind): Route =>
     },
   });
 
-const createRoute = (kind: Kind): Route =>
+const createRoute = (kind: RecordKind): Route =>
   route({
     method: 'post',
     path: `/api/v1/${kind.list}`,
@@ -159,7 +115,7 @@ const createRoute = (kind: Kind): Route =>
     },
   });
 
-const replaceRoute = (kind: Kind): Route =>
+const replaceRoute = (kind: RecordKind): Route =>
   route({
     method: 'put',
     path: `/api/v1/${kind.list}/{id}`,
@@ -193,7 +149,7 @@ const replaceRoute = (kind: Kind): Route =>
     },
   });
 
-const patchRoute = (kind: Kind): Route =>
+const patchRoute = (kind: RecordKind): Route =>
   route({
     method: 'patch',
     path: `/api/v1/${kind.list}/{id}`,
@@ -221,7 +177,7 @@ const patchRoute = (kind: Kind): Route =>
     },
   });
 
-const deleteRoute = (kind: Kind): Route =>
+const deleteRoute = (kind: RecordKind): Route =>
   route({
     method: 'delete',
     path: `/api/v1/${kind.list}/{id}`,
@@ -245,7 +201,7 @@ const deleteRoute = (kind: Kind): Route =>
     },
   });
 
-const batchRoute = (kind: Kind): Route =>
+const batchRoute = (kind: RecordKind): Route =>
   route({
     method: 'post',
     path: `/api/v1/${kind.list}/batch`,
@@ -269,7 +225,7 @@ const batchRoute = (kind: Kind): Route =>
     },
   });
 
-function putItem(kind: Kind, room: Room, item: Json, keyedId: string | undefined, by: string) {
+function putItem(kind: RecordKind, room: Room, item: Json, keyedId: string | undefined, by: string) {
   const reading = readRecord(item, kind.schema);
   if (!reading.ok) return reading;
   const { id = keyedId, body } = reading.value;
@@ -281,7 +237,7 @@ function putItem(kind: Kind, room: Room, item: Json, keyedId: string | undefined
   });
 }
 
-const routesOf = (kind: Kind): Route[] => [
+const routesOf = (kind: RecordKind): Route[] => [
   listRoute(kind),
   createRoute(kind),
   batchRoute(kind),

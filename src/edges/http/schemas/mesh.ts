@@ -1,0 +1,85 @@
+// What the mesh answers, for the document: how peers, links and syncs are shown.
+
+import { z } from '@hono/zod-openapi';
+import type { PeerStatus } from '../../../mesh/mesh.ts';
+import { timeText } from '../times.ts';
+
+export const moment = z.string().nullable().openapi({ format: 'date-time' });
+
+export const peer = z
+  .object({
+    id: z.string().nullable().openapi({ description: 'Null while the address has not shown who is there.' }),
+    name: z.string().nullable(),
+    address: z.string().nullable(),
+    state: z.enum(['connecting', 'connected', 'syncing', 'disconnected', 'reconnecting', 'offline']),
+    trust: z.enum(['pending', 'trusted', 'revoked']),
+    lastSeen: moment,
+    lastSync: moment,
+    pending: z.int().openapi({ description: 'What we hold and the peer has not acknowledged.' }),
+    behind: z.int().openapi({ description: 'What the peer holds and we do not.' }),
+    clockOffsetMs: z.number().nullable(),
+    rttMs: z.number().nullable(),
+    verifiedEqualAt: moment.openapi({ description: 'When its books were last compared equal with ours.' }),
+    lastError: z.string().nullable(),
+    version: z.string().nullable(),
+  })
+  .openapi('Peer');
+
+export const meshStatus = z
+  .object({
+    enabled: z.boolean(),
+    replicaId: z.string(),
+    name: z.string(),
+    shop: z.string(),
+    port: z.int(),
+    meshPort: z.int(),
+    connected: z.int(),
+    verifiedEqualAt: moment,
+    discovery: z.object({ mdns: z.looseObject({}), static: z.int(), remembered: z.int() }),
+    peers: z.array(peer),
+    alarms: z.array(z.object({ code: z.string(), detail: z.string(), at: moment })),
+  })
+  .openapi('MeshStatus');
+
+export const meshStats = z
+  .object({
+    connections: z.array(
+      z.object({
+        peerId: z.string(),
+        peerName: z.string(),
+        messagesSent: z.int(),
+        messagesReceived: z.int(),
+        bytesSent: z.int(),
+        bytesReceived: z.int(),
+        lastPing: moment,
+        lastPong: moment,
+        reconnectAttempts: z.int(),
+      }),
+    ),
+    totalMessagesSent: z.int(),
+    totalMessagesReceived: z.int(),
+    totalBytesSent: z.int(),
+    totalBytesReceived: z.int(),
+  })
+  .openapi('MeshStats');
+
+export const syncRow = z
+  .object({
+    peerId: z.string(),
+    peerName: z.string(),
+    at: moment,
+    itemsReceived: z.int(),
+    itemsSent: z.int(),
+    conflicts: z.int(),
+    durationMs: z.number(),
+    bytes: z.int(),
+    error: z.string().nullable(),
+  })
+  .openapi('SyncHistoryItem');
+
+export const peerDocument = (row: PeerStatus) => ({
+  ...row,
+  lastSeen: timeText(row.lastSeen),
+  lastSync: timeText(row.lastSync),
+  verifiedEqualAt: timeText(row.verifiedEqualAt),
+});

@@ -101,7 +101,9 @@ CREATE TABLE `stock` (
 ) WITHOUT ROWID;
 --> statement-breakpoint
 -- Ops of records that wait for what their author had seen.
-CREATE TABLE `deferred` (`op` INTEGER PRIMARY KEY NOT NULL);
+CREATE TABLE `deferred` (`op` INTEGER PRIMARY KEY NOT NULL, `origin` TEXT NOT NULL, `number` INTEGER NOT NULL);
+--> statement-breakpoint
+CREATE INDEX `deferred_by_wait` ON `deferred` (`origin`, `number`);
 --> statement-breakpoint
 -- Records about the mesh, not of the books.
 CREATE TABLE `conflicts` (

@@ -137,6 +137,7 @@ export function createMesh(
       if (address) dialer.failed(address, reason);
       return;
     }
+    if (strangers.size >= connectionsPendingMax) dropOldestStranger();
     const link = createLink(ports, storage, connection, peerKeyId, events);
     strangers.set(link, address);
     if (address) addressByLink.set(link, address);
@@ -154,7 +155,15 @@ export function createMesh(
       );
       return 'this appliance is revoked';
     }
-    return strangers.size >= connectionsPendingMax ? 'too many connections at once' : undefined;
+    return undefined;
+  }
+
+  /** Whoever fills the places and says nothing must not keep the shop's own appliances out. */
+  function dropOldestStranger(): void {
+    const [oldest] = strangers.keys();
+    if (!oldest) return;
+    strangers.delete(oldest);
+    oldest.close('others were waiting');
   }
 
   function greeted(link: Link, peer: NonNullable<Link['peer']>): void {

@@ -2,16 +2,15 @@
 // once than often: seals, stock levels, pruning, heads.
 
 import { type Stamp, tick } from '../core/clock.ts';
-import { originOf } from '../core/heads.ts';
+import { type Origin, originOf } from '../core/heads.ts';
 import { commitBytesMax, commitOpsMax } from '../core/limits.ts';
-import { type Draft, hashesOf, nextHead, type OpHeader, parseHeader, type Seal, sealMessage } from '../core/op.ts';
+import { type Draft, hashesOf, nextHead, type OpHeader, type Seal, sealMessage } from '../core/op.ts';
 import { encodeCommit } from '../protocol/commit-codec.ts';
 import { foldOp, foldStored } from './fold.ts';
 import { indexMovements } from './movement-index.ts';
 import { pruneOps } from './prune.ts';
 import { type OriginState, storedSums, writeMeta } from './state.ts';
-import type { OpRow } from './statements.ts';
-import { addChange, countTerm, holdsSeen, keyOf, originState, setOrigin, type Unit } from './unit.ts';
+import { addChange, countTerm, keyOf, originState, setOrigin, type Unit } from './unit.ts';
 
 /** Writes one op of our own. It is sealed with its neighbours, at the latest by `finish`. */
 export function appendLocal(unit: Unit, draft: Draft): void {
@@ -58,22 +57,26 @@ export function finish(unit: Unit): void {
   if (unit.opCount > 0) writeMeta(unit.statements, 'sums', storedSums(unit.state));
 }
 
-/** Merges ops that waited, as long as any finds all that its author had seen. They are told to readers as they come. */
+/** Merges ops that waited for what this unit brought. Readers are told of them as they come. */
 function foldDeferred(unit: Unit): void {
-  for (let before = -1; unit.state.deferred > 0 && unit.state.deferred !== before; ) {
-    before = unit.state.deferred;
-    for (const { op: key } of unit.statements.deferred.all()) {
-      const row = unit.statements.op.get(key);
-      const header = row ? parseHeader(row.header ?? '') : 'header_malformed';
-      if (row && typeof header === 'object' && header.seen && !holdsSeen(unit, header.seen)) continue;
-      unit.statements.undefer.run(key);
-      unit.state.deferred -= 1;
-      if (row) foldLate(unit, row);
-    }
+  if (unit.state.deferred === 0) return;
+  // What waits for numbers of a branch that is now void waits for less: it is placed anew, once.
+  for (const { payload } of unit.forkStatements)
+    for (const row of waiting(unit, String(payload.origin), Number.MAX_SAFE_INTEGER)) foldWaiting(unit, row.op);
+  for (const origin of unit.touchedOrigins) {
+    const number = unit.held[origin] ?? 0;
+    for (let rows = waiting(unit, origin, number); rows.length > 0; rows = waiting(unit, origin, number))
+      for (const row of rows) foldWaiting(unit, row.op);
   }
 }
 
-function foldLate(unit: Unit, row: OpRow): void {
+const waiting = (unit: Unit, origin: Origin, number: number) => unit.statements.deferredUpTo.all(origin, number);
+
+function foldWaiting(unit: Unit, key: number): void {
+  unit.statements.undefer.run(key);
+  unit.state.deferred -= 1;
+  const row = unit.statements.op.get(key);
+  if (!row) return;
   unit.statements.deleteChange.run(row.arrival);
   const arrival = addChange(unit, row.key);
   unit.statements.setArrival.run(arrival, row.key);

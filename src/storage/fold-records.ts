@@ -5,18 +5,19 @@ import { gtinOf } from '../core/gtin.ts';
 import type { Heads } from '../core/heads.ts';
 import { isJsonObject, type Json, type JsonObject } from '../core/json.ts';
 import { createdAtField, type MergedRecord, mergeRecord, type RecordOp, recordText } from '../core/merge.ts';
-import { hex, type OpHeader, parseHeader, parsePayload } from '../core/op.ts';
+import { type Dot, hex, type OpHeader, parseHeader, parsePayload } from '../core/op.ts';
 import { followConflicts } from './conflicts.ts';
 import type { Place } from './fold.ts';
 import type { StorageState } from './state.ts';
 import type { OpRow, RecordTableRow, Statements } from './statements.ts';
-import { countTerm, holdsSeen, indexOfKey, keyOf, numberOfKey, type Unit } from './unit.ts';
+import { countTerm, indexOfKey, keyOf, lackingOf, numberOfKey, type Unit } from './unit.ts';
 
 export function foldRecord(unit: Unit, place: Place, header: OpHeader, payload: JsonObject): boolean {
   const set = readSet(payload);
   if (!set || !header.seen) return false;
   const row = unit.statements.recordById.get(header.entity, header.id);
-  if (!holdsSeen(unit, header.seen)) return defer(unit, place.key);
+  const lacking = lackingOf(unit, header.seen);
+  if (lacking) return defer(unit, place.key, lacking);
   const op: RecordOp = { origin: place.origin, number: place.number, stamp: header.stamp, seen: header.seen, set };
   const before = row ? liveOps(unit.statements, unit.state, row) : [];
   const merged = mergeRecord([...before, op], row ? (JSON.parse(row.seen) as Heads) : {});
@@ -33,8 +34,9 @@ export function foldRecord(unit: Unit, place: Place, header: OpHeader, payload: 
  * Ops come by several ways, so one may come before what its author had seen. It waits: it is in the journal, and is
  * merged as soon as the rest is there (append.ts). So merged vectors are always closed under what they claim.
  */
-function defer(unit: Unit, key: number): true {
-  if (unit.statements.defer.run(key).changes > 0) unit.state.deferred += 1;
+function defer(unit: Unit, key: number, lacking: Dot): true {
+  unit.statements.defer.run(key, lacking.origin, lacking.number);
+  unit.state.deferred += 1;
   return true;
 }
 

@@ -75,7 +75,7 @@ export function loadState(statements: Statements, replicaId: string): StorageSta
     seq: last?.seq ?? 0,
     changeAt: last?.at ?? 0,
     movement: statements.lastMovement.get()?.row ?? 0,
-    deferred: statements.deferred.all().length,
+    deferred: statements.deferredCount.get()?.count ?? 0,
     movementIndexed: readMeta(statements, 'movement_indexed', 0),
     epoch,
     voids: readMeta<Heads>(statements, 'voids', {}),

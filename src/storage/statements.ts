@@ -211,8 +211,11 @@ export function prepareStatements(database: BetterSqlite3.Database) {
       'DELETE FROM evidence WHERE row <= max(?, ifnull((SELECT max(row) FROM (SELECT row, sum(length(bytes)) OVER (ORDER BY row DESC) AS total FROM evidence) WHERE total > ?), 0))',
     ),
 
-    defer: write<[number]>('INSERT OR IGNORE INTO deferred (op) VALUES (?)'),
-    deferred: read<[], { op: number }>('SELECT op FROM deferred ORDER BY op'),
+    defer: write<[number, string, number]>('INSERT OR REPLACE INTO deferred (op, origin, number) VALUES (?, ?, ?)'),
+    deferredCount: read<[], { count: number }>('SELECT count(*) AS count FROM deferred'),
+    deferredUpTo: read<[string, number], { op: number }>(
+      'SELECT op FROM deferred WHERE origin = ? AND number <= ? ORDER BY op LIMIT 1000',
+    ),
     undefer: write<[number]>('DELETE FROM deferred WHERE op = ?'),
 
     deleteStock: write<[string]>('DELETE FROM stock WHERE product = ?'),

@@ -6,7 +6,7 @@ import { addTerm, subtractTerm } from '../core/digest.ts';
 import type { Heads, Origin } from '../core/heads.ts';
 import type { JsonObject } from '../core/json.ts';
 import { opNumberMax, originsMax } from '../core/limits.ts';
-import { genesisHead, type Op } from '../core/op.ts';
+import { type Dot, genesisHead, type Op } from '../core/op.ts';
 import type { Crypto, Signer } from '../ports.ts';
 import { headsOf, type OriginState, type Part, type StorageState } from './state.ts';
 import type { Statements } from './statements.ts';
@@ -100,11 +100,13 @@ export function setOrigin(unit: Unit, state: OriginState): void {
   unit.touchedOrigins.add(state.origin);
 }
 
-/** Whether we hold all that an op's author had seen; what was seen of a void branch counts as held. */
-export function holdsSeen({ held, state }: Unit, seen: Heads): boolean {
-  return Object.entries(seen).every(
-    ([origin, number]) => (held[origin] ?? 0) >= Math.min(number, state.voids[origin] ?? number),
-  );
+/** What an op's author had seen and we do not hold yet; what was seen of a void branch counts as held. */
+export function lackingOf({ held, state }: Unit, seen: Heads): Dot | undefined {
+  for (const [origin, number] of Object.entries(seen)) {
+    const wanted = Math.min(number, state.voids[origin] ?? number);
+    if ((held[origin] ?? 0) < wanted) return { origin, number: wanted };
+  }
+  return undefined;
 }
 
 /** The next row in the order of arrival. Its time never goes back, so that "since a time" skips nothing. */

@@ -21,10 +21,8 @@ const decoder = new TextDecoder('utf-8', { fatal: true });
 export async function readBody(request: Request, rule: BodyRule): Promise<Reading<Json>> {
   const { headers } = request;
   const declared = headers.get('content-length');
-  const isEmpty = declared === '0' || (declared === null && request.body === null);
-  if (isEmpty && rule.isOptional) return { ok: true, value: {} };
   const refusal = checkHeaders(headers, rule);
-  if (refusal) return refusal;
+  if (refusal) return rule.isOptional && (await isEmpty(request, declared, rule)) ? { ok: true, value: {} } : refusal;
   if (declared !== null && Number(declared) > rule.bytesMax) return tooLarge(rule);
   const bytes = declared === null ? await readBounded(request, rule) : await readAll(request);
   if (!(bytes instanceof Uint8Array)) return bytes;
@@ -68,6 +66,13 @@ function isJsonType(type: string, rule: BodyRule): boolean {
 
 const isUtf8Parameter = (parameter: string): boolean =>
   parameter === '' || parameter === 'charset=utf-8' || parameter === 'charset="utf-8"' || parameter === 'charset=utf8';
+
+/** Without a length there may still be nothing: that shows only in the reading. */
+async function isEmpty(request: Request, declared: string | null, rule: BodyRule): Promise<boolean> {
+  if (declared !== null) return declared === '0';
+  const bytes = await readBounded(request, rule);
+  return bytes instanceof Uint8Array && bytes.length === 0;
+}
 
 async function readAll(request: Request): Promise<Uint8Array | Failure> {
   try {

@@ -58,6 +58,20 @@ test('a sale in pieces, without a declared length', async () => {
   expect(await talk(server.port, `${head}${pieces}0\r\n\r\n`)).toContain('HTTP/1.1 201');
 });
 
+test('a request that needs no message may have none, said in any way', async () => {
+  const { server } = await servedShop();
+  const ask = (more: string) =>
+    talk(
+      server.port,
+      `POST /api/v1/p2p/reconnect HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${adminToken}\r\nConnection: close\r\n${more}`,
+    );
+  expect(await ask('\r\n')).toContain('HTTP/1.1 202');
+  expect(await ask('Content-Length: 0\r\n\r\n')).toContain('HTTP/1.1 202');
+  expect(await ask('Content-Type: application/json\r\nContent-Length: 0\r\n\r\n')).toContain('HTTP/1.1 202');
+  expect(await ask('Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n')).toContain('HTTP/1.1 202');
+  expect(await ask('Content-Length: 2\r\n\r\n{}')).toContain('HTTP/1.1 415');
+});
+
 describe('too much', () => {
   test('E1 100 MB are refused before they are sent, and cost nothing', async () => {
     const { server, url } = await servedShop();

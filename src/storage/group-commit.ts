@@ -36,8 +36,17 @@ export function createGroupCommit(ports: Ports, storage: Storage, newId: () => s
     const outcomes = run(batch);
     batch.forEach((waiting, index) => {
       const outcome = outcomes[index];
-      if (outcome) waiting.done(outcome);
+      if (outcome) answer(waiting, outcome);
     });
+  }
+
+  /** One caller that breaks on its answer does not keep the others from theirs. */
+  function answer(waiting: Waiting, outcome: Outcome<unknown>): void {
+    try {
+      waiting.done(outcome);
+    } catch (error) {
+      ports.log.error('an answer could not be given', { error: error instanceof Error ? error.stack : String(error) });
+    }
   }
 
   function run(batch: readonly Waiting[]): Outcome<unknown>[] {

@@ -1,5 +1,6 @@
 // Opens the database the one way in which a 2xx means "on disk", and says in a sentence why when it cannot.
 
+import { statSync } from 'node:fs';
 import type BetterSqlite3 from 'better-sqlite3';
 import { pageCacheBytes } from '../core/limits.ts';
 import type { OpenDatabase } from '../ports.ts';
@@ -123,6 +124,9 @@ export function describe(error: unknown, path: string): OpenFailure {
   const [name, sentence] = known ?? ['storage_failed', `failed: ${(error as Error).message}`];
   return { code: name, detail: `The database ${path} ${sentence}.` };
 }
+
+/** Size of the write-ahead log beside a database, bytes; 0 when there is none. */
+export const walBytesOf = (path: string): number => statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
 
 export function closeQuietly(database: BetterSqlite3.Database | undefined): void {
   try {

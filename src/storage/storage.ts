@@ -11,7 +11,16 @@ import type { Ports, TimerHandle } from '../ports.ts';
 import { finish } from './append.ts';
 import { createBooks } from './books.ts';
 import { createRecentCommits, readCommits } from './journal.ts';
-import { closeQuietly, describe, type Handle, isOpen, type OpenConfig, type OpenFailure, openStorage } from './open.ts';
+import {
+  closeQuietly,
+  describe,
+  type Handle,
+  isOpen,
+  type OpenConfig,
+  type OpenFailure,
+  openStorage,
+  walBytesOf,
+} from './open.ts';
 import { copyState, type StorageState, writeMeta } from './state.ts';
 import { createUnit, type EncodedCommit, type Unit } from './unit.ts';
 
@@ -49,6 +58,8 @@ export type StorageEvents = {
 };
 
 const reopenMs = 1_000;
+/** The size of the write-ahead log is looked at this often. */
+const commitsPerLook = 16;
 
 export function createStorage(ports: Ports, config: OpenConfig, events: StorageEvents): Storage | OpenFailure {
   const { clock, crypto, signer, log, timers } = ports;
@@ -61,7 +72,7 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
   /** The unit whose COMMIT failed and whose fate is not known. */
   let doubt: Unit | null = null;
   let retry: TimerHandle | null = null;
-  let walBytes = 0;
+  let commits = 0;
   let walAlarm: string | undefined;
   let meshOffsetMs = 0;
   let closed = false;
@@ -109,15 +120,19 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
     if (!handle) return;
     handle.state = written.state;
     lastState = written.state;
-    for (const commit of written.encoded) {
-      recent.add(commit);
-      walBytes += commit.bytes.length * 4;
+    for (const commit of written.encoded) recent.add(commit);
+    commits += 1;
+    if (commits % commitsPerLook === 0 && walBytesOf(config.path) > walBytesSoft) timers.soon(checkpoint);
+    if (written.opCount > 0 || written.touchedOrigins.size > 0) tell(written);
+  }
+
+  /** What is on disk is on disk: a reader that breaks must not keep the answer from whoever wrote it. */
+  function tell(written: Unit | null): void {
+    try {
+      events.committed(written);
+    } catch (error) {
+      log.error('a reader of the journal broke', { error: error instanceof Error ? error.stack : String(error) });
     }
-    if (walBytes > walBytesSoft) {
-      walBytes = 0;
-      timers.soon(checkpoint);
-    }
-    if (written.opCount > 0 || written.touchedOrigins.size > 0) events.committed(written);
   }
 
   function rollBack(error: unknown): WriteFailure {
@@ -164,7 +179,7 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
       handle = again;
       lastState = again.state;
       failed = settle(again);
-      if (!failed) return events.committed(null);
+      if (!failed) return tell(null);
     } else failed = again;
     log.error('nothing can be written', { detail: failed.detail });
     retry = timers.after(reopenMs, reopen);

@@ -48,6 +48,7 @@ test('a sale over the wire, with the headers that it must have', async () => {
   expect(await reply.json()).toMatchObject({ id: 't-1', lines: [{ name: 'Café', quantity: 1.5 }] });
   const read = await fetch(`${url}/api/v1/tickets/t-1`, { headers, method: 'HEAD' });
   expect([read.status, await read.text()]).toEqual([200, '']);
+  expect(Number(read.headers.get('content-length'))).toBeGreaterThan(50);
   expect((await fetch(`${url}/`)).headers.get('content-type')).toContain('text/html');
 });
 

@@ -121,21 +121,31 @@ const problemHeaders = { ...always, 'Content-Type': 'application/problem+json' }
 function respond(result: Answer | Failure, headers?: Readonly<Record<string, string>>): Response {
   if (!isAnswer(result)) return respondProblem(result, headers);
   const { status, json, content } = result;
-  if (json !== undefined) {
-    const all = result.headers ? { ...jsonHeaders, ...result.headers } : jsonHeaders;
-    return new Response(JSON.stringify(json), { status, headers: all });
-  }
-  if (!content) return new Response(null, { status, headers: { ...always, ...result.headers } });
-  const all = { ...always, 'Content-Type': content.type, ...result.headers };
-  return new Response(content.bytes as string | Uint8Array<ArrayBuffer>, { status, headers: all });
+  if (json !== undefined) return withBody(status, JSON.stringify(json), jsonHeaders, result.headers);
+  if (content) return withBody(status, content.bytes, { ...always, 'Content-Type': content.type }, result.headers);
+  return new Response(null, { status, headers: { ...always, ...result.headers } });
+}
+
+/** With its length: Bun would send it in chunks. */
+function withBody(
+  status: number,
+  body: string | Uint8Array,
+  headers: Readonly<Record<string, string>>,
+  more: Readonly<Record<string, string>> | undefined,
+): Response {
+  const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
+  return new Response(body as string | Uint8Array<ArrayBuffer>, {
+    status,
+    headers: { ...headers, 'Content-Length': String(length), ...more },
+  });
 }
 
 function respondProblem(problem: Failure, headers?: Readonly<Record<string, string>>): Response {
   const status = statusOf(problem.code);
-  const more: Record<string, string> = { ...problemHeaders, ...headers };
+  const more: Record<string, string> = { ...headers };
   if (status === 401) more['WWW-Authenticate'] = 'Bearer realm="tillmesh"';
   if (status === 503) more['Retry-After'] = '2';
   // The rest of a message that is not read would have to be waited for.
   if (status === 413) more.Connection = 'close';
-  return new Response(JSON.stringify(problemDocument(problem)), { status, headers: more });
+  return withBody(status, JSON.stringify(problemDocument(problem)), problemHeaders, more);
 }

@@ -2,10 +2,10 @@
 
 import { failure, type Outcome } from '../core/command.ts';
 import { syncDebounceMs } from '../core/limits.ts';
-import type { MeshParts } from './create-mesh.ts';
 import type { AddressState } from './dialer.ts';
 import type { Link } from './link.ts';
 import type { ConnectionStats, Mesh, MeshStatus, PeerState, PeerStatus } from './mesh.ts';
+import type { MeshParts } from './parts.ts';
 import type { PeerEntry } from './peer-book.ts';
 
 type Control = Pick<

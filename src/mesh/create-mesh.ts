@@ -11,49 +11,24 @@ import type { Connection, Ports, TimerHandle } from '../ports.ts';
 import { readMeta, writeMeta } from '../storage/state.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Unit } from '../storage/unit.ts';
-import { type Alarms, createAlarms } from './alarms.ts';
+import { createAlarms } from './alarms.ts';
 import { createMeshControl } from './control.ts';
-import { type AddressState, createDialer, type Dialer } from './dialer.ts';
+import { type AddressState, createDialer } from './dialer.ts';
 import { createForks, type Forks } from './forks.ts';
 import { createGossip } from './gossip.ts';
 import { createInbox, type Inbox } from './inbox.ts';
 import { createLink, type Link, type LinkEvents } from './link.ts';
 import type { Mesh } from './mesh.ts';
 import { createOwnSide } from './own-side.ts';
-import { addCounters, createPeerBook, type PeerBook, type PeerEntry } from './peer-book.ts';
+import type { MeshConfig, MeshParts } from './parts.ts';
+import { addCounters, createPeerBook, type PeerEntry } from './peer-book.ts';
 import { createUpkeep } from './upkeep.ts';
-
-export type MeshConfig = {
-  replicaId: string;
-  shop: string;
-  shopKey: Uint8Array | null;
-  name: string;
-  version: string;
-  staticPeers: readonly string[];
-  port: number;
-  meshPort: number;
-};
 
 export type RunningMesh = Mesh & {
   start(): void;
   stop(): void;
   wake(unit: Unit | null): void;
   accept(connection: Connection): void;
-};
-
-/** What the parts of the mesh share. */
-export type MeshParts = {
-  readonly ports: Ports;
-  readonly storage: Storage;
-  readonly config: MeshConfig;
-  readonly peers: PeerBook;
-  readonly dialer: Dialer;
-  readonly alarms: Alarms;
-  /** Open links by replica id. */
-  readonly links: Map<string, Link>;
-  isEnabled(): boolean;
-  replan(): void;
-  closePeer(id: string, reason: string): void;
 };
 
 const tickMs = 1_000;

@@ -21,8 +21,8 @@ import {
 import type { CommitRefusal } from '../storage/receive.ts';
 import { readMeta, writeMeta } from '../storage/state.ts';
 import type { Unit } from '../storage/unit.ts';
-import type { MeshParts } from './create-mesh.ts';
 import type { Link } from './link.ts';
+import type { MeshParts } from './parts.ts';
 
 export type Forks = {
   refused(link: Link, frame: CommitsFrame, index: number, refusal: CommitRefusal): void;

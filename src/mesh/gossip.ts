@@ -9,8 +9,8 @@ import { headsAtTime } from '../storage/journal.ts';
 import { appendRemote } from '../storage/receive.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { EncodedCommit } from '../storage/unit.ts';
-import type { MeshParts } from './create-mesh.ts';
 import type { GossipCommit, Mesh } from './mesh.ts';
+import type { MeshParts } from './parts.ts';
 
 /** Bytes of commits in one answer, before base64. */
 const answerBytesMax = 2 * 1024 * 1024;

@@ -11,8 +11,8 @@ import { protocolRange } from '../protocol/version.ts';
 import { rangeHashes, rangeRows } from '../storage/ranges.ts';
 import { headsOf, type Part, type StorageState } from '../storage/state.ts';
 import type { Storage } from '../storage/storage.ts';
-import type { MeshParts } from './create-mesh.ts';
 import type { Link } from './link.ts';
+import type { MeshParts } from './parts.ts';
 import { isSameSecret, proofText } from './proof.ts';
 
 export function createOwnSide({ ports, storage, config }: MeshParts): (link: Link) => OwnSide {

@@ -6,8 +6,8 @@ import { covers, epochOf, type Heads, joinHeads, numberAt, ofReplica, replicaOf 
 import { clockSuspectMs } from '../core/limits.ts';
 import { startEpoch } from '../storage/storage.ts';
 import { purgeTombstones } from '../storage/tombstones.ts';
-import type { MeshParts } from './create-mesh.ts';
 import { type Link, newExchange } from './link.ts';
+import type { MeshParts } from './parts.ts';
 import type { PeerEntry } from './peer-book.ts';
 
 export type Upkeep = {

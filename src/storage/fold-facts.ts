@@ -6,10 +6,9 @@ import { derivedMovementId, derivedMovements, readMovementPayload, readTicketPay
 import { isSameJson, type Json, type JsonObject } from '../core/json.ts';
 import { compareOps, type OpHeader, parseHeader, parsePayload } from '../core/op.ts';
 import { recordRival, type Side, settleRivals } from './conflicts.ts';
-import type { Place } from './fold.ts';
 import { movementsOfProduct } from './movement-index.ts';
 import type { MovementTableRow, TicketTableRow } from './statements.ts';
-import { countTerm, indexOfKey, numberOfKey, pendingStock, type Unit } from './unit.ts';
+import { countTerm, indexOfKey, numberOfKey, type Place, pendingStock, type Unit } from './unit.ts';
 
 export function foldTicket(unit: Unit, place: Place, header: OpHeader, payload: JsonObject, hash: Uint8Array): boolean {
   const ticket = readTicketPayload(header.id, payload);

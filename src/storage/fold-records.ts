@@ -7,10 +7,9 @@ import { isJsonObject, type Json, type JsonObject } from '../core/json.ts';
 import { createdAtField, type MergedRecord, mergeRecord, type RecordOp, recordText } from '../core/merge.ts';
 import { type Dot, hex, type OpHeader, parseHeader, parsePayload } from '../core/op.ts';
 import { followConflicts } from './conflicts.ts';
-import type { Place } from './fold.ts';
 import type { StorageState } from './state.ts';
 import type { OpRow, RecordTableRow, Statements } from './statements.ts';
-import { countTerm, indexOfKey, keyOf, lackingOf, numberOfKey, type Unit } from './unit.ts';
+import { countTerm, indexOfKey, keyOf, lackingOf, numberOfKey, type Place, type Unit } from './unit.ts';
 
 export function foldRecord(unit: Unit, place: Place, header: OpHeader, payload: JsonObject): boolean {
   const set = readSet(payload);

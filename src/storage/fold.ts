@@ -9,15 +9,7 @@ import { foldMovement, foldTicket } from './fold-facts.ts';
 import { foldRecord } from './fold-records.ts';
 import { writeMeta } from './state.ts';
 import type { OpRow } from './statements.ts';
-import { indexOfKey, numberOfKey, type Unit } from './unit.ts';
-
-/** Where an op stands: `key` in the journal, `arrival` in the order of arrival here. */
-export type Place = {
-  readonly key: number;
-  readonly origin: Origin;
-  readonly number: number;
-  readonly arrival: number;
-};
+import { indexOfKey, numberOfKey, type Place, type Unit } from './unit.ts';
 
 /** `payloadHash`: SHA-256 of the payload's bytes. */
 export function foldOp(unit: Unit, place: Place, header: OpHeader, payload: JsonObject, payloadHash: Uint8Array): void {

@@ -25,6 +25,14 @@ export type UnitContext = {
   readonly replicaId: string;
 };
 
+/** Where an op stands: `key` in the journal, `arrival` in the order of arrival here. */
+export type Place = {
+  readonly key: number;
+  readonly origin: Origin;
+  readonly number: number;
+  readonly arrival: number;
+};
+
 /** A commit in hand, as it goes out on the wire. */
 export type EncodedCommit = {
   readonly origin: Origin;

@@ -10,6 +10,7 @@ export type Executable = readonly [string, ...string[]];
 export type ApplianceProcess = {
   readonly name: string;
   readonly url: string;
+  readonly pid: number;
   /** Asks for it to stop, kills it after a grace time; its exit code, null when it was killed. */
   stop(): Promise<number | null>;
   /** Ends it as a power cut would; `stop` then waits for the end. */
@@ -45,7 +46,7 @@ export async function startAppliance(
     child.kill('SIGKILL');
     throw new Error(`${name} did not start. It said:\n${said || '(nothing)'}`);
   }
-  return { name, url, stop: () => stop(child), kill: () => void child.kill('SIGKILL') };
+  return { name, url, pid: child.pid ?? 0, stop: () => stop(child), kill: () => void child.kill('SIGKILL') };
 }
 
 async function readyUrl(child: ChildProcess): Promise<string | undefined> {

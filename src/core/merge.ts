@@ -10,13 +10,19 @@
 import type { Stamp } from './clock.ts';
 import { type Heads, joinHeads } from './heads.ts';
 import { canonicalJson, isJsonObject, isSameJson, type Json, type JsonObject } from './json.ts';
-import { compareOps, type Dot, hasSeenOp } from './op.ts';
+import { compareOps, type Dot, hasSeenOp, writtenAtMs } from './op.ts';
 
 /**
  * An op on a record. `set` maps field names to values; null means absent. Fields of the client's are JSON Pointers
  * (RFC 6901: "/name", "/attributes/colour"); ours have no slash ("deleted", "createdAt").
  */
-export type RecordOp = Dot & { readonly stamp: Stamp; readonly seen: Heads; readonly set: JsonObject };
+export type RecordOp = Dot & {
+  /** Unix milliseconds, where the stamp does not tell them (OpHeader). */
+  readonly at?: number | undefined;
+  readonly stamp: Stamp;
+  readonly seen: Heads;
+  readonly set: JsonObject;
+};
 
 export type FieldConflict = { readonly field: string; readonly winner: RecordOp; readonly losers: readonly RecordOp[] };
 
@@ -77,7 +83,7 @@ export function mergeRecord(ops: readonly RecordOp[], seenBefore: Heads = {}): M
   const liveOrdered = [...live].sort(compareOps);
   const latest = liveOrdered[liveOrdered.length - 1];
   if (!latest) throw new Error('a record needs at least one op that writes a field');
-  const updatedAt = stampMilliseconds(latest.stamp);
+  const updatedAt = writtenAtMs(latest);
   return {
     fields,
     deleted,
@@ -103,8 +109,6 @@ function frontierOf(writers: readonly RecordOp[]): RecordOp[] {
     return before === undefined || compareOps(before, op) !== 0;
   });
 }
-
-const stampMilliseconds = (stamp: Stamp): number => Number.parseInt(stamp.slice(0, 12), 16);
 
 // Documents and fields
 

@@ -8,7 +8,7 @@
 // `facts` counts the facts of the origin up to `last`. Facts are never superseded, so whoever withholds one and calls
 // it pruned is found out by the count.
 
-import { checkStamp, type Stamp, type StampFailure } from './clock.ts';
+import { checkStamp, type Stamp, type StampFailure, stampMs } from './clock.ts';
 import { type Heads, hasSeen, type Origin, parseHeads } from './heads.ts';
 import { isJsonObject, type Json, type JsonObject } from './json.ts';
 import { headerBytesMax, jsonDepthMax, payloadBytesMax } from './limits.ts';
@@ -16,8 +16,17 @@ import { headerBytesMax, jsonDepthMax, payloadBytesMax } from './limits.ts';
 /** One op's place in the journal. */
 export type Dot = { readonly origin: Origin; readonly number: number };
 
-/** `seen` is there on ops of records only: the vector of that record as the author had seen it. */
-export type OpHeader = { readonly stamp: Stamp; readonly entity: string; readonly id: string; readonly seen?: Heads };
+/**
+ * `seen` is there on ops of records only: the vector of that record as the author had seen it. `at`, the author's time in
+ * Unix milliseconds, is there when the stamp runs well ahead of it, after somebody's clock was wrong by years.
+ */
+export type OpHeader = {
+  readonly at?: number;
+  readonly stamp: Stamp;
+  readonly entity: string;
+  readonly id: string;
+  readonly seen?: Heads;
+};
 
 /** An op as it travels and rests: whole; or erased (payload gone, personal data); or pruned (superseded). */
 export type Op =
@@ -82,6 +91,10 @@ export const sealMessage = (shop: string, seal: Omit<Seal, 'signature'>): Uint8A
 
 export const isRecordHeader = (header: OpHeader): header is OpHeader & { seen: Heads } => header.seen !== undefined;
 
+/** When an op was written, as its author knew it. */
+export const writtenAtMs = (op: { readonly stamp: Stamp; readonly at?: number | undefined }): number =>
+  op.at ?? stampMs(op.stamp);
+
 export type HeaderFailure = StampFailure | 'header_malformed' | 'op_too_large';
 
 /** Reads a header from outside. Members that we do not know are fine: the bytes are kept as they came. */
@@ -94,9 +107,10 @@ export function parseHeader(text: string): OpHeader | HeaderFailure {
   if (stampFailure) return stampFailure;
   if (typeof entity !== 'string' || !/^[a-z][a-z_]{0,31}$/.test(entity)) return 'header_malformed';
   if (typeof id !== 'string' || id.length < 1 || id.length > 64) return 'header_malformed';
-  if (value.seen === undefined) return { stamp: stamp as Stamp, entity, id };
+  const at = Number.isSafeInteger(value.at) ? { at: value.at as number } : {};
+  if (value.seen === undefined) return { stamp: stamp as Stamp, entity, id, ...at };
   const seen = parseHeads(value.seen);
-  return seen ? { stamp: stamp as Stamp, entity, id, seen } : 'header_malformed';
+  return seen ? { stamp: stamp as Stamp, entity, id, seen, ...at } : 'header_malformed';
 }
 
 export function parsePayload(text: string): JsonObject | 'payload_malformed' | 'op_too_large' {

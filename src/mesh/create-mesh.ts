@@ -77,6 +77,7 @@ export function createMesh(
   const forks: Forks = createForks(parts);
   const inbox: Inbox = createInbox(ports, storage, {
     refused: (link, frame, index, refusal) => forks.refused(link, frame, index, refusal),
+    stampedAhead: upkeep.stampedAhead,
     applied(link, origins, ops, conflicts) {
       link.exchange.itemsReceived += ops;
       link.exchange.conflicts += conflicts;

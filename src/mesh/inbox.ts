@@ -18,6 +18,8 @@ const applyBytesMax = 1024 * 1024;
 export type InboxEvents = {
   /** A commit was refused for another reason than a gap. */
   refused(link: Link, frame: CommitsFrame, index: number, refusal: CommitRefusal): void;
+  /** Ops came whose stamp is well ahead of the time here. */
+  stampedAhead(origin: string, stamp: string): void;
   applied(link: Link, origins: readonly string[], ops: number, conflicts: number): void;
 };
 
@@ -58,7 +60,10 @@ export function createInbox(ports: Ports, storage: Storage, events: InboxEvents)
     const written = storage.write((unit) => {
       results = batch.map(({ frame }) => applyFrame(unit, frame));
     });
-    if (written.ok) return report(batch, results, written.unit.conflictCount);
+    if (written.ok) {
+      for (const [origin, stamp] of written.unit.stampedAhead) events.stampedAhead(origin, stamp);
+      return report(batch, results, written.unit.conflictCount);
+    }
     if (written.code !== 'work_failed') return;
     if (batch.length > 1) {
       for (const waiting of batch) apply([waiting]);

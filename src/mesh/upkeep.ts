@@ -1,7 +1,7 @@
 // What the mesh keeps an eye on: clocks, our own numbers, equality of the books, the record of syncs, deleted records.
 
 import type { SyncRow } from '../core/books.ts';
-import { meshOffsetMs } from '../core/clock.ts';
+import { meshOffsetMs, stampMs } from '../core/clock.ts';
 import { covers, epochOf, type Heads, joinHeads, numberAt, ofReplica, replicaOf } from '../core/heads.ts';
 import { clockSuspectMs } from '../core/limits.ts';
 import { startEpoch } from '../storage/storage.ts';
@@ -12,6 +12,7 @@ import type { PeerEntry } from './peer-book.ts';
 
 export type Upkeep = {
   measured(link: Link, rttMs: number, offsetMs: number): void;
+  stampedAhead(origin: string, stamp: string): void;
   compared(link: Link, equal: boolean, parts: readonly string[], ids: readonly string[]): void;
   protectOwnNumbers(heads: Heads): void;
   /** Writes what went over a link to the history, if it is worth a row. */
@@ -126,8 +127,16 @@ export function createUpkeep(parts: MeshParts, recordSync: (row: SyncRow) => voi
       purgeTombstones(storage, isHeldByAll);
   }
 
+  function stampedAhead(origin: string, stamp: string): void {
+    const author = peers.get(replicaOf(origin))?.name ?? origin;
+    const when = new Date(stampMs(stamp)).toISOString();
+    const detail = `${author} wrote something under the time ${when}, far ahead of the clock here: look at the clocks of both.`;
+    alarms.raise(`ahead ${replicaOf(origin)}`, 'stamp_ahead', detail);
+  }
+
   return {
     measured,
+    stampedAhead,
     compared,
     protectOwnNumbers,
     record,

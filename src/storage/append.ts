@@ -3,7 +3,7 @@
 
 import { type Stamp, tick } from '../core/clock.ts';
 import { type Origin, originOf } from '../core/heads.ts';
-import { commitBytesMax, commitOpsMax } from '../core/limits.ts';
+import { clockSuspectMs, commitBytesMax, commitOpsMax } from '../core/limits.ts';
 import { type Draft, hashesOf, nextHead, type OpHeader, type Seal, sealMessage } from '../core/op.ts';
 import { encodeCommit } from '../protocol/commit-codec.ts';
 import { foldOp, foldStored } from './fold.ts';
@@ -22,6 +22,7 @@ export function appendLocal(unit: Unit, draft: Draft): void {
     entity: draft.entity,
     id: draft.id,
     ...(draft.seen && { seen: draft.seen }),
+    ...(ticked.driftMs > clockSuspectMs && { at: Math.trunc(unit.meshMs) }),
   };
   const op = { kind: 'whole', header: JSON.stringify(header), payload: JSON.stringify(draft.payload) } as const;
   const hashes = hashesOf(unit.crypto.sha256, op);

@@ -15,14 +15,13 @@ import type {
   TicketPayload,
   TicketRow,
 } from '../core/books.ts';
-import { stampMs } from '../core/clock.ts';
 import { digestText } from '../core/digest.ts';
 import { derivedMovementId } from '../core/facts.ts';
 import { replicaOf } from '../core/heads.ts';
 import type { JsonObject } from '../core/json.ts';
 import { searchCharsMax } from '../core/limits.ts';
 import { mergeRecord } from '../core/merge.ts';
-import { hex, type OpHeader } from '../core/op.ts';
+import { hex, type OpHeader, writtenAtMs } from '../core/op.ts';
 import type { Crypto } from '../ports.ts';
 import { liveOps } from './fold-records.ts';
 import { movementsOfProduct } from './movement-index.ts';
@@ -202,7 +201,7 @@ const isShortRange = ({ from, to }: TicketFilter): boolean =>
 export function movementRow(source: BooksSource, row: MovementTableRow): MovementRow {
   const { header, payload, origin } = factOf(source, row.op);
   const { product: productId, kind, quantity } = row;
-  const at = stampMs(header.stamp);
+  const at = writtenAtMs(header);
   if (row.line === null) {
     const { body } = payload as unknown as MovementPayload;
     const ticketId = typeof body.ticketId === 'string' ? body.ticketId : null;

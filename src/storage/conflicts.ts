@@ -1,13 +1,12 @@
 // Conflicts on record: for each losing op one row, with both sides, until an edit that has seen both settles it. The
 // rows follow from the merge; deleting them changes no books.
 
-import { stampMs } from '../core/clock.ts';
 import { canonicalJson, type JsonObject } from '../core/json.ts';
 import type { MergedRecord, RecordOp } from '../core/merge.ts';
-import { type Dot, hex } from '../core/op.ts';
+import { type Dot, hex, writtenAtMs } from '../core/op.ts';
 import type { Unit } from './unit.ts';
 
-export type Side = Dot & { readonly stamp: string; readonly values: JsonObject };
+export type Side = Dot & { readonly stamp: string; readonly at?: number | undefined; readonly values: JsonObject };
 
 type ConflictId = { id: string };
 
@@ -105,6 +104,6 @@ const sideText = (side: Side): string =>
     origin: side.origin,
     number: side.number,
     stamp: side.stamp,
-    at: stampMs(side.stamp),
+    at: writtenAtMs(side),
     values: side.values,
   });

@@ -1,10 +1,9 @@
 // Facts into state: inserted once, never changed. The same fact from two appliances is one fact, and the earlier op is
 // it, whichever came first here. Two different facts under one id: the earlier stands, the other is kept as a rival.
 
-import { stampMs } from '../core/clock.ts';
 import { derivedMovementId, derivedMovements, readMovementPayload, readTicketPayload } from '../core/facts.ts';
 import { isSameJson, type Json, type JsonObject } from '../core/json.ts';
-import { compareOps, type OpHeader, parseHeader, parsePayload } from '../core/op.ts';
+import { compareOps, type OpHeader, parseHeader, parsePayload, writtenAtMs } from '../core/op.ts';
 import { recordRival, type Side, settleRivals } from './conflicts.ts';
 import { movementsOfProduct } from './movement-index.ts';
 import type { MovementTableRow, TicketTableRow } from './statements.ts';
@@ -139,13 +138,13 @@ function moveStock(unit: Unit, product: string, quantity: number, header: OpHead
   const level = pendingStock(unit, product);
   level.onHand += quantity;
   level.movements += sign;
-  if (header) level.updatedAt = Math.max(level.updatedAt, stampMs(header.stamp));
+  if (header) level.updatedAt = Math.max(level.updatedAt, writtenAtMs(header));
 }
 
 /** Needed only when a fact gives way to an earlier op: the latest of what is left. */
 function latestMovementMs(unit: Unit, product: string): number {
   const rows = movementsOfProduct(unit.statements, unit.state, product, 0, Number.MAX_SAFE_INTEGER);
-  return rows.reduce((latest, row) => Math.max(latest, stampMs(headerOf(unit, row.op).stamp)), 0);
+  return rows.reduce((latest, row) => Math.max(latest, writtenAtMs(headerOf(unit, row.op))), 0);
 }
 
 function headerOf(unit: Unit, key: number): OpHeader {
@@ -160,5 +159,5 @@ const textOrNull = (value: Json | undefined): string | null =>
 /** A ticket without a readable time counts as sold when it was written. */
 function soldAtMs(soldAt: Json | undefined, header: OpHeader): number {
   const parsed = typeof soldAt === 'string' ? Date.parse(soldAt) : Number.NaN;
-  return Number.isNaN(parsed) ? stampMs(header.stamp) : parsed;
+  return Number.isNaN(parsed) ? writtenAtMs(header) : parsed;
 }

@@ -17,7 +17,14 @@ export function foldRecord(unit: Unit, place: Place, header: OpHeader, payload: 
   const row = unit.statements.recordById.get(header.entity, header.id);
   const lacking = lackingOf(unit, header.seen);
   if (lacking) return defer(unit, place.key, lacking);
-  const op: RecordOp = { origin: place.origin, number: place.number, stamp: header.stamp, seen: header.seen, set };
+  const op: RecordOp = {
+    origin: place.origin,
+    number: place.number,
+    stamp: header.stamp,
+    at: header.at,
+    seen: header.seen,
+    set,
+  };
   const before = row ? liveOps(unit.statements, unit.state, row) : [];
   const merged = mergeRecord([...before, op], row ? (JSON.parse(row.seen) as Heads) : {});
   if (row) dropTerm(unit, row);
@@ -56,7 +63,7 @@ export function recordOpOf(row: OpRow, origin: string): RecordOp | undefined {
   const payload = parsePayload(row.payload);
   if (typeof header !== 'object' || typeof payload !== 'object' || !header.seen) return undefined;
   const set = readSet(payload);
-  return set && { origin, number: numberOfKey(row.key), stamp: header.stamp, seen: header.seen, set };
+  return set && { origin, number: numberOfKey(row.key), stamp: header.stamp, at: header.at, seen: header.seen, set };
 }
 
 /** A record's digest is its version: 32 bytes as hex, of which clients see the first half. */

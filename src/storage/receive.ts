@@ -1,9 +1,10 @@
 // Commits of others into a unit: verified against the seal and the chain before anything is applied. A relay can withhold
 // a commit, but not forge, alter, reorder or drop ops inside the chain without being found out.
 
-import { observe } from '../core/clock.ts';
+import { observe, stampMs } from '../core/clock.ts';
 import { originPattern, replicaOf } from '../core/heads.ts';
 import { replicaIdOf } from '../core/identity.ts';
+import { clockSuspectMs } from '../core/limits.ts';
 import {
   type Commit,
   genesisHead,
@@ -58,6 +59,8 @@ export function appendRemote(unit: Unit, commit: Commit, publicKey: Uint8Array):
     if (item.header) {
       live += 1;
       stamp = item.header.stamp > stamp ? item.header.stamp : stamp;
+      if (stampMs(item.header.stamp) > unit.meshMs + clockSuspectMs)
+        unit.stampedAhead.set(seal.origin, item.header.stamp);
       unit.state.clock = observe(unit.state.clock, item.header.stamp);
     }
   }

@@ -1,7 +1,7 @@
 // What storage keeps in memory beside the database: heads, clock, sums. It is read at open, copied for each commit and
 // replaced only after the commit is on disk, so that a failed commit leaves no trace here.
 
-import { clockOf, clockZero, type HybridClock, observe, type Stamp } from '../core/clock.ts';
+import { clockZero, type HybridClock, observe, type Stamp } from '../core/clock.ts';
 import { type DigestSum, digestZero, sumFromHex, sumToHex } from '../core/digest.ts';
 import { epochOf, type Heads, type Origin, replicaOf } from '../core/heads.ts';
 import type { Statements } from './statements.ts';
@@ -101,8 +101,6 @@ export function headsOf(state: StorageState): Heads {
   for (const origin of state.origins.values()) if (origin.head > 0) heads[origin.origin] = origin.head;
   return heads;
 }
-
-export const stampWallMs = (stamp: Stamp): number => clockOf(stamp).ms;
 
 export function readMeta<Value>(statements: Statements, key: string, otherwise: Value): Value {
   const row = statements.meta.get(key);

@@ -1,9 +1,9 @@
 // The end of deleted records: their rows and ops go when nobody can need them any more. What is kept is one vector, so
 // that a record made anew under the same id counts as an edit that has seen the deletion.
 
-import { stampMs } from '../core/clock.ts';
 import { type Heads, joinHeads } from '../core/heads.ts';
 import { tombstoneKeepMs } from '../core/limits.ts';
+import { writtenAtMs } from '../core/op.ts';
 import { liveOps } from './fold-records.ts';
 import { readMeta, writeMeta } from './state.ts';
 import type { RecordTableRow } from './statements.ts';
@@ -26,7 +26,7 @@ function purgeRow(unit: Unit, row: RecordTableRow, isHeldByAll: (wanted: Heads) 
   const ops = liveOps(unit.statements, unit.state, row);
   let dots: Heads = {};
   for (const op of ops) dots = joinHeads(dots, { [op.origin]: op.number });
-  const isOld = ops.every((op) => stampMs(op.stamp) < unit.meshMs - tombstoneKeepMs);
+  const isOld = ops.every((op) => writtenAtMs(op) < unit.meshMs - tombstoneKeepMs);
   if (!isOld || !isHeldByAll(dots)) return;
   let floor = readMeta(unit.statements, 'feed_floor', 0);
   for (const op of ops) {

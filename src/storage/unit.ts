@@ -66,6 +66,8 @@ export type Unit = UnitContext & {
   unreadableCount: number;
   /** Ops in which a replica says which of its branches after a fork is void (see branch.ts). */
   readonly forkStatements: { readonly author: Origin; readonly payload: JsonObject }[];
+  /** Origins whose ops came with stamps well ahead of the mesh's time, with the last such stamp. */
+  readonly stampedAhead: Map<Origin, Stamp>;
   opCount: number;
   local: { origin: OriginState; ops: Op[]; bytes: number; head: Uint8Array; facts: number; stamp: Stamp } | null;
 };
@@ -84,6 +86,7 @@ export function createUnit(context: UnitContext, state: StorageState, clockMs: n
     conflictCount: 0,
     unreadableCount: 0,
     forkStatements: [],
+    stampedAhead: new Map(),
     opCount: 0,
     local: null,
   };

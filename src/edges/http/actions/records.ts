@@ -40,6 +40,12 @@ const writtenAnswer = ({ list }: RecordKind, outcome: Outcome<RecordAnswer>): An
   return recordAnswer(outcome.result, 201, { Location: `/api/v1/${list}/${outcome.result.row.id}` });
 };
 
+/** On what terms a record may be written: the versions named, and one id. */
+function termsOf({ headers }: Request, id: string, sentId: string | undefined): ReturnType<typeof preconditionOf> {
+  const condition = preconditionOf(headers);
+  return condition.ok ? (agreedId(id, sentId) ?? condition) : condition;
+}
+
 const listRoute = (kind: RecordKind): Route =>
   route({
     method: 'get',
@@ -132,10 +138,9 @@ const replaceRoute = (kind: RecordKind): Route =>
     },
     problems: ['malformed', 'id_malformed', 'id_differs', 'version_differs', 'version_exists'],
     run: async ({ params, body, credential, request }, room) => {
-      const condition = preconditionOf(request.headers);
-      const refusal = condition.ok ? agreedId(params.id, body.id) : condition;
-      if (refusal || !condition.ok) return refusal as Failure;
-      const { precondition } = condition;
+      const terms = termsOf(request, params.id, body.id);
+      if (!terms.ok) return terms;
+      const { precondition } = terms;
       const { id } = params;
       const put: PutRecord = {
         entity: kind.entity,
@@ -168,10 +173,9 @@ const patchRoute = (kind: RecordKind): Route =>
     answers: { 200: { description: 'As it is now.', schema: kind.shown } },
     problems: ['malformed', 'id_malformed', 'id_differs', 'not_found', 'record_deleted', 'version_differs'],
     run: async ({ params, body, credential, request }, room) => {
-      const condition = preconditionOf(request.headers);
-      const refusal = condition.ok ? agreedId(params.id, body.id) : condition;
-      if (refusal || !condition.ok) return refusal as Failure;
-      const { precondition } = condition;
+      const terms = termsOf(request, params.id, body.id);
+      if (!terms.ok) return terms;
+      const { precondition } = terms;
       const patch = { entity: kind.entity, id: params.id, patch: body.body, by: credential.id, precondition };
       return writtenAnswer(kind, await execute(room, patchRecord(patch)));
     },

@@ -191,7 +191,7 @@ export function prepareStatements(database: BetterSqlite3.Database) {
       'SELECT * FROM conflicts WHERE entity = ? AND record_id = ?',
     ),
     putConflict: write<[string, string, string, string, string, string, string, string, number]>(
-      'INSERT INTO conflicts (id, entity, record_id, kind, fields, winner, loser, strategy, detected_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET fields = excluded.fields, winner = excluded.winner',
+      'INSERT INTO conflicts (id, entity, record_id, kind, fields, winner, loser, strategy, detected_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET fields = excluded.fields, winner = excluded.winner, loser = excluded.loser, resolved_at = NULL, resolved_by = NULL, notes = NULL',
     ),
     setRivalWinner: write<[string, string, string]>(
       `UPDATE conflicts SET winner = ? WHERE entity = ? AND record_id = ? AND kind = 'rival'`,

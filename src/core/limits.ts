@@ -55,11 +55,18 @@ export const opNumberBits = 40;
 export const opNumberMax = 2 ** opNumberBits - 1;
 /** Origins (appliances × epochs) one replica can hold: 2^53 / 2^40 = 8192, half of it. */
 export const originsMax = 4096;
+/** Epochs of one appliance: six digits. */
+export const epochMax = 999_999;
+/** How far above what we can have written ourselves a claim to hold our ops is still believed. */
+export const epochSlack = 16;
+/** Times since the start that peers' claims alone, unproved, make us begin a new epoch: a restored copy needs a few. */
+export const epochClaimsMax = 100;
 /** Ops that share one seal and one fsync; more gains nothing on the disks measured. */
 export const commitOpsMax = 256;
 /** A commit is one unit on the wire, so this bounds a frame. One op may be larger than it, up to a body. */
 export const commitBytesMax = 256 * KiB;
-export const headerBytesMax = 64 * KiB;
+/** Room for a vector of `originsMax` origins. */
+export const headerBytesMax = 256 * KiB;
 export const payloadBytesMax = 2 * MiB;
 /** Waiting commands; past it the answer is 503 and the till keeps the ticket. */
 export const commandQueueMax = 10_000;
@@ -89,6 +96,8 @@ export const batchBytesTarget = 64 * KiB;
 export const windowBytesMax = 2 * MiB;
 /** Bytes waiting in the socket past which nothing more is read from the journal for it. */
 export const socketBufferBytesMax = 4 * MiB;
+/** Bytes waiting in the socket past which the link is ended: all that is read from the journal for it, and answers. */
+export const linkBufferBytesMax = socketBufferBytesMax + frameBytesMax;
 /** Received frames that wait to be applied, per link. */
 export const inboxBytesMax = 8 * MiB;
 /** Authors whose ops came broken over one link before it is ended: a worn disk spoils a few, not everybody's. */

@@ -248,7 +248,7 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
       return known && handle ? readCommits(handle, recent, known, after, bytesMax) : [];
     },
     note,
-    trouble: () => failed,
+    trouble: () => failed ?? (handle ? undefined : { code: 'closed', detail: 'The appliance is stopped.' }),
     walAlarm: () => walAlarm,
     setMeshOffset(offsetMs) {
       meshOffsetMs = offsetMs;

@@ -50,7 +50,7 @@ describe('B10 without a token', () => {
 
   test("the page's files are open and can be framed nowhere (A10)", async () => {
     const shop = openShop();
-    for (const path of ['/', '/index.html', '/page.css']) {
+    for (const path of ['/', '/index.html', '/style.css']) {
       const reply = await shop.ask('GET', path, undefined, { token: null });
       expect(reply.status).toBe(200);
       expect(reply.headers.get('content-security-policy')).toContain("frame-ancestors 'none'");

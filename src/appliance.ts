@@ -2,6 +2,7 @@
 
 import type { Books } from './core/books.ts';
 import type { Command, Outcome } from './core/command.ts';
+import { epochAfterLoss } from './core/heads.ts';
 import { base32, replicaIdOf } from './core/identity.ts';
 import { hex } from './core/op.ts';
 import { createFeed, type Feed } from './feed/feed.ts';
@@ -100,10 +101,6 @@ function openConfig(ports: Ports, config: ApplianceConfig, replicaId: string): O
     newEpoch: config.isFirstStart ? 1 : epochAfterLoss(ports.clock.now()),
   };
 }
-
-/** An appliance that has lost its database may have written up to any epoch: hours since 2020 are surely above. */
-const epochAfterLoss = (nowMs: number): number =>
-  Math.min(Math.max(2, Math.floor((nowMs - Date.UTC(2020, 0, 1)) / 3_600_000)), 900_000);
 
 /** UUIDv7 (RFC 9562): sorts by time of making, 74 bits of chance. */
 function newId(ports: Ports): string {

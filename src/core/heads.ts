@@ -1,6 +1,6 @@
 // Heads: the version vector. For each origin, the number up to which everything is held or known to be superseded.
 
-import { opNumberMax, originsMax } from './limits.ts';
+import { epochMax, opNumberMax, originsMax } from './limits.ts';
 
 /** `replicaId.epoch`: who wrote an op. */
 export type Origin = string;
@@ -11,6 +11,10 @@ export const originPattern = /^[a-z2-7]{26}\.[1-9][0-9]{0,5}$/;
 export const originOf = (replicaId: string, epoch: number): Origin => `${replicaId}.${epoch}`;
 export const replicaOf = (origin: Origin): string => origin.slice(0, origin.indexOf('.'));
 export const epochOf = (origin: Origin): number => Number(origin.slice(origin.indexOf('.') + 1));
+
+/** An appliance that has lost its database may have written up to any epoch: hours since 2020 are surely above. */
+export const epochAfterLoss = (nowMs: number): number =>
+  Math.min(Math.max(2, Math.floor((nowMs - Date.UTC(2020, 0, 1)) / 3_600_000)), epochMax - 99_999);
 
 export const numberAt = (heads: Heads, origin: Origin): number => heads[origin] ?? 0;
 

@@ -8,6 +8,7 @@ import {
   differingIdsMax,
   differingRangesMax,
   handshakeMs,
+  originsMax,
   pingIntervalMs,
   pongMs,
   rangeSearchMs,
@@ -41,7 +42,7 @@ export function step(session: Session, event: Event, own: OwnSide, now: number):
         effects: [{ kind: 'send', message: { type: 'proof', protocol: own.protocol, proof: own.proof() } }],
       };
     case 'message':
-      return onMessage({ ...session, lastFrameAt: now }, event.message, own, now);
+      return bounded(onMessage({ ...session, lastFrameAt: now }, event.message, own, now));
     case 'commitsReceived':
       return session.phase === 'open'
         ? { session: { ...session, lastFrameAt: now, lastProgressAt: now }, effects: [] }
@@ -63,6 +64,12 @@ export function step(session: Session, event: Event, own: OwnSide, now: number):
     case 'tick':
       return onTick(session, own, now);
   }
+}
+
+/** Heads are joined message by message: each may be within bounds, and all of them are not. */
+function bounded(stepped: Stepped): Stepped {
+  if (Object.keys(stepped.session.peerHeads).length <= originsMax) return stepped;
+  return close(stepped.session, 'malformed', 'it names more origins than there can be');
 }
 
 // Proving and greeting

@@ -2,7 +2,7 @@
 // was exchanged are kept here; decisions that concern other links are the mesh's.
 
 import type { Heads } from '../core/heads.ts';
-import { frameBytesMax, socketBufferBytesMax } from '../core/limits.ts';
+import { frameBytesMax, linkBufferBytesMax, socketBufferBytesMax } from '../core/limits.ts';
 import type { Role } from '../core/message.ts';
 import { step } from '../core/session.ts';
 import {
@@ -158,6 +158,8 @@ export function createLink(
   }
 
   function send(frame: string | Uint8Array): void {
+    // It may ask and ping without reading a word: what it is answered must not pile up.
+    if (connection.bufferedBytes() > linkBufferBytesMax) return connection.close('it does not read what it is sent');
     const bytes = typeof frame === 'string' ? Buffer.byteLength(frame) : frame.length;
     link.counters.messagesSent += 1;
     link.counters.bytesSent += bytes;

@@ -2,8 +2,17 @@
 
 import type { SyncRow } from '../core/books.ts';
 import { meshOffsetMs, stampMs } from '../core/clock.ts';
-import { covers, epochOf, type Heads, joinHeads, numberAt, ofReplica, replicaOf } from '../core/heads.ts';
-import { clockSuspectMs } from '../core/limits.ts';
+import {
+  covers,
+  epochAfterLoss,
+  epochOf,
+  type Heads,
+  joinHeads,
+  numberAt,
+  ofReplica,
+  replicaOf,
+} from '../core/heads.ts';
+import { clockSuspectMs, epochClaimsMax, epochMax, epochSlack } from '../core/limits.ts';
 import { startEpoch } from '../storage/storage.ts';
 import { purgeTombstones } from '../storage/tombstones.ts';
 import { type Link, newExchange } from './link.ts';
@@ -52,17 +61,35 @@ export function createUpkeep(parts: MeshParts, recordSync: (row: SyncRow) => voi
     else alarms.clear('clock');
   }
 
-  /** A peer that holds more of our own ops than we do: we are a restored copy. Nothing is written under that epoch. */
+  /** Epochs begun at peers' word since the start. */
+  let epochClaims = 0;
+
+  /**
+   * A peer that holds more of our own ops than we do: we are a restored copy. Nothing is written under that epoch. What
+   * it says is not proved, and epochs come to an end: what we cannot have written is not believed, nor claims for ever.
+   */
   function protectOwnNumbers(heads: Heads): void {
     const state = storage.state();
+    const epochBelieved = Math.max(state.epoch, epochAfterLoss(clock.now())) + epochSlack;
     let epoch = state.epoch;
+    let isAbsurd = false;
     for (const origin in heads) {
       if (replicaOf(origin) !== config.replicaId) continue;
       const held = state.origins.get(origin)?.head ?? 0;
-      if (epochOf(origin) > epoch || (epochOf(origin) === epoch && numberAt(heads, origin) > held))
-        epoch = epochOf(origin) + 1;
+      const isNews = epochOf(origin) > epoch || (epochOf(origin) === epoch && numberAt(heads, origin) > held);
+      if (!isNews) continue;
+      if (epochOf(origin) > epochBelieved || epochOf(origin) >= epochMax || epochClaims >= epochClaimsMax)
+        isAbsurd = true;
+      else epoch = epochOf(origin) + 1;
     }
+    if (isAbsurd)
+      alarms.raise(
+        'own claims',
+        'own_entries_claimed',
+        'A peer says that it holds entries of this appliance which it cannot have written: not believed.',
+      );
     if (epoch === state.epoch) return;
+    epochClaims += 1;
     log.warn('peers hold more of our own writing than we do: a restored copy; a new epoch begins', { epoch });
     alarms.raise(
       'restored',

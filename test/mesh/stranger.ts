@@ -1,5 +1,5 @@
 // A peer written by hand: it speaks the protocol as far as a test tells it to, and otherwise does what it should not.
-// It keeps no books and answers nothing by itself.
+// It keeps no books, and answers nothing by itself but a ping.
 
 import { connect, type TLSSocket } from 'node:tls';
 import { onTestFinished } from 'vitest';
@@ -53,10 +53,14 @@ export async function callOn(target: TestAppliance, by?: Someone, address = targ
   const frames: CommitsFrame[] = [];
   let isClosed = false;
   webSocket.on('message', (data: Buffer, isBinary) => {
-    if (!isBinary) return void messages.push(JSON.parse(data.toString()) as Message);
+    if (!isBinary) return hear(JSON.parse(data.toString()) as Message);
     const frame = decodeCommitsFrame(data);
     if (frame) frames.push(frame);
   });
+  const hear = (message: Message): void => {
+    messages.push(message);
+    if (message.type === 'ping') send({ type: 'pong', at: message.at, echo: message.at, heads: 'mine', books: 'mine' });
+  };
   webSocket.on('error', () => {});
   webSocket.on('close', () => {
     isClosed = true;

@@ -18,24 +18,25 @@ export function planSubscriptions(ownId: string, ours: Heads, links: readonly Li
   for (const link of links) for (const origin in link.heads) replicas.add(replicaOf(origin));
   for (const replica of [...replicas].sort()) {
     const able = links.filter((link) => !link.refused.includes(replica));
-    const chosen = chooseLink(replica, replica === ownId, ours, able);
-    if (chosen) plan.get(chosen.peerId)?.push(replica);
+    for (const chosen of chooseLinks(replica, replica === ownId, ours, able)) plan.get(chosen.peerId)?.push(replica);
   }
   return plan;
 }
 
-function chooseLink(replica: string, isOwn: boolean, ours: Heads, links: readonly LinkView[]): LinkView | undefined {
+/** One link, or two: the author's, and that of a peer which has more, after the author has lost some of its own. */
+function chooseLinks(replica: string, isOwn: boolean, ours: Heads, links: readonly LinkView[]): LinkView[] {
   const lacking = (link: LinkView) => missingCount(ofReplica(ours, replica), ofReplica(link.heads, replica));
   const ahead = links.filter((link) => lacking(link) > 0);
-  if (isOwn) return best(ahead, lacking);
+  const [most] = byOffer(ahead, lacking);
+  if (isOwn) return most ? [most] : [];
   const author = links.find((link) => link.peerId === replica);
-  if (author && (ahead.length === 0 || ahead.includes(author))) return author;
+  if (author) return most && !ahead.includes(author) ? [author, most] : [author];
   const current = links.find((link) => link.wanted.includes(replica));
-  if (current && (ahead.length === 0 || ahead.includes(current))) return current;
+  if (current && (!most || ahead.includes(current))) return [current];
   const holders = links.filter((link) => Object.keys(link.heads).some((origin) => replicaOf(origin) === replica));
-  return best(ahead, lacking) ?? author ?? best(holders, lacking);
+  return (most ? [most] : byOffer(holders, lacking)).slice(0, 1);
 }
 
-/** The link with most to offer; of equals the first by id. */
-const best = (links: readonly LinkView[], offer: (link: LinkView) => number): LinkView | undefined =>
-  [...links].sort((a, b) => offer(b) - offer(a) || (a.peerId < b.peerId ? -1 : 1))[0];
+/** The link with most to offer first; of equals the first by id. */
+const byOffer = (links: readonly LinkView[], offer: (link: LinkView) => number): LinkView[] =>
+  [...links].sort((a, b) => offer(b) - offer(a) || (a.peerId < b.peerId ? -1 : 1));

@@ -5,13 +5,14 @@ import type { SyncRow } from '../core/books.ts';
 import { survivingLink } from '../core/dial.ts';
 import { type Heads, joinHeads, replicaOf } from '../core/heads.ts';
 import { replicaIdOf } from '../core/identity.ts';
-import { connectionsPendingMax } from '../core/limits.ts';
+import { connectionsPendingMax, originsMax } from '../core/limits.ts';
 import { planSubscriptions } from '../core/subscription.ts';
 import type { Connection, Ports, TimerHandle } from '../ports.ts';
 import { readMeta, writeMeta } from '../storage/state.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Unit } from '../storage/unit.ts';
 import { createAlarms } from './alarms.ts';
+import { createClaims } from './claims.ts';
 import { createMeshControl } from './control.ts';
 import { type AddressState, createDialer } from './dialer.ts';
 import { createForks, type Forks } from './forks.ts';
@@ -74,6 +75,7 @@ export function createMesh(
     closePeer: (id, reason) => links.get(id)?.close(reason),
   };
   const upkeep = createUpkeep(parts, recordSync);
+  const claims = createClaims(parts);
   const forks: Forks = createForks(parts);
   const inbox: Inbox = createInbox(ports, storage, {
     refused: (link, frame, index, refusal) => forks.refused(link, frame, index, refusal),
@@ -202,6 +204,7 @@ export function createMesh(
   function peerHeads(link: Link, heads: Heads, hashes: Readonly<Record<string, string>>): void {
     const entry = entryOf(link);
     if (entry) entry.heads = joinHeads(entry.heads, heads);
+    if (entry && Object.keys(entry.heads).length > originsMax) entry.heads = heads;
     upkeep.protectOwnNumbers(heads);
     forks.compare(link, heads, hashes);
     replan();
@@ -233,7 +236,7 @@ export function createMesh(
       peerId,
       heads: link.session().peerHeads,
       wanted: link.session().wants,
-      refused: [...link.refused],
+      refused: [...link.refused, ...claims.lapsed(link)],
     }));
     const plan = planSubscriptions(config.replicaId, storage.books.heads(), views);
     for (const [peerId, planned] of plan) {
@@ -260,6 +263,7 @@ export function createMesh(
   function tick(): void {
     ticks += 1;
     for (const link of [...strangers.keys(), ...links.values()]) link.dispatch({ kind: 'tick' });
+    if (claims.review()) replan();
     if (ticks % upkeepEveryTicks === 0) upkeep.rest();
     timer = ports.timers.after(tickMs, tick);
   }

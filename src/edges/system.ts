@@ -38,8 +38,7 @@ export const systemRandom: Random = {
 export function createSystemCrypto(): Crypto {
   const keyOf = createKeyCache();
   return {
-    // In one call: twice as fast as a hash object for what an op hashes.
-    sha256: (input) => crypto.hash('sha256', input, 'buffer'),
+    sha256,
     hmacSha256: (key, input) => crypto.createHmac('sha256', key).update(input).digest(),
     verify(publicKey, message, signature) {
       if (signature.length !== signatureBytes) return false;
@@ -47,6 +46,17 @@ export function createSystemCrypto(): Crypto {
       return key !== undefined && crypto.verify('sha256', message, { key, dsaEncoding: 'ieee-p1363' }, signature);
     },
   };
+}
+
+/**
+ * Every sale is hashed a dozen times. In one call, and as text: a third of the time of a hash object or a Buffer, whose
+ * memory is made outside the heap for each.
+ */
+function sha256(input: Uint8Array | string): Uint8Array {
+  const text = crypto.hash('sha256', input, 'latin1');
+  const bytes = new Uint8Array(32);
+  for (let index = 0; index < 32; index++) bytes[index] = text.charCodeAt(index);
+  return bytes;
 }
 
 /** SubjectPublicKeyInfo of a P-256 key up to its point (RFC 5480). */

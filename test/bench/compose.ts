@@ -4,6 +4,7 @@
 import { type Appliance, createAppliance } from '../../src/appliance.ts';
 import { applianceConfig, openHouse } from '../../src/cli/house.ts';
 import type { Settings } from '../../src/config.ts';
+import { createRequestListener, openHttpServer } from '../../src/edges/http/server.ts';
 import { systemClock, systemRandom, systemTimers } from '../../src/edges/system.ts';
 import type { Log, Timers } from '../../src/ports.ts';
 
@@ -49,4 +50,12 @@ export function compose(folder: string, shopKey: string, timers: Timers = system
       house.lock.release();
     },
   };
+}
+
+/** On the appliance's own kind of HTTP server, on loopback; tells the port. */
+export async function serve(fetch: (request: Request) => Response | Promise<Response>): Promise<number> {
+  const listener = createRequestListener(fetch, quietLog);
+  const opened = await openHttpServer({ listener, host: '127.0.0.1', port: 0, timers: systemTimers, log: quietLog });
+  if (!opened.ok) throw new Error(opened.detail);
+  return opened.server.port;
 }

@@ -3,9 +3,8 @@
 
 import { createHash } from 'node:crypto';
 import { createHttpApp } from '../../src/edges/http/app.ts';
-import { openHttpServer, toListener } from '../../src/edges/listen.ts';
 import { systemRandom, systemTimers } from '../../src/edges/system.ts';
-import { compose, quietLog } from './compose.ts';
+import { compose, quietLog, serve } from './compose.ts';
 
 const [folder = '', shopKey = '', adminToken = ''] = process.argv.slice(2);
 const hash = createHash('sha256').update(adminToken).digest('hex');
@@ -18,12 +17,9 @@ const app = createHttpApp(appliance, {
   adminTokenHashes: () => [hash],
   publicFiles: new Map(),
 });
-const server = await openHttpServer(
-  toListener(() => (request) => app.fetch(request)),
-  { host: '127.0.0.1', port: 0, timers: systemTimers },
-);
+const port = await serve((request) => app.fetch(request));
 process.on('SIGTERM', () => {
   close();
   process.exit(0);
 });
-process.send?.({ port: server.port });
+process.send?.({ port });

@@ -13,6 +13,8 @@ export type Cable = {
   stopAnswers(): void;
   resumeAnswers(): void;
   openCount(): number;
+  /** Who knocked while it was cut. */
+  refusedCount(): number;
 };
 
 export async function openCable(target: string): Promise<Cable> {
@@ -20,9 +22,14 @@ export async function openCable(target: string): Promise<Cable> {
   const pairs = new Set<{ near: Socket; far: Socket }>();
   let isCut = false;
   let isStopped = false;
+  let refusedCount = 0;
   const server = createServer((near) => {
     near.on('error', () => {});
-    if (isCut) return void near.destroy();
+    if (isCut) {
+      refusedCount += 1;
+      near.destroy();
+      return;
+    }
     const far = connect({ host, port: Number(port) }).on('error', () => {});
     const pair = { near, far };
     pairs.add(pair);
@@ -68,5 +75,6 @@ export async function openCable(target: string): Promise<Cable> {
       for (const { near, far } of pairs) far.pipe(near);
     },
     openCount: () => pairs.size,
+    refusedCount: () => refusedCount,
   };
 }

@@ -1,6 +1,7 @@
 // What goes over an appliance's connections, counted and kept for tests, without changing it.
 
 import type { Message } from '../../src/core/message.ts';
+import { hex } from '../../src/core/op.ts';
 import type { Connection } from '../../src/ports.ts';
 import { type CommitsFrame, decodeCommitsFrame } from '../../src/protocol/frames.ts';
 
@@ -17,7 +18,8 @@ export type Wire = {
   reset(): void;
 };
 
-export type Frame = { readonly address: string; readonly bytes: number; readonly content: string | Uint8Array };
+/** `peer`: the key of the other end, as hex. */
+export type Frame = { readonly peer: string; readonly bytes: number; readonly content: string | Uint8Array };
 
 export function createWire(): Wire {
   const sent: Frame[] = [];
@@ -25,8 +27,8 @@ export function createWire(): Wire {
   const open = new Set<Connection>();
   let openedCount = 0;
   let bufferedBytesMax = 0;
-  const frameOf = ({ address }: Connection, content: string | Uint8Array): Frame => ({
-    address,
+  const frameOf = ({ peerKey }: Connection, content: string | Uint8Array): Frame => ({
+    peer: hex(peerKey),
     bytes: typeof content === 'string' ? Buffer.byteLength(content) : content.length,
     content,
   });

@@ -162,7 +162,7 @@ describe('clocks', () => {
     await expectUnharmed(bar, attic);
   });
 
-  test('C10 times of sales and of making stay right after an op of 2099', async () => {
+  test('C10 times that are shown stay right after an op of 2099, and its author is named', async () => {
     const { bar, attic, write } = await openLine();
     await write({ ...productOp('tea', { '/name': 'From the future' }), stampMs: Date.UTC(2099, 0, 1) });
     const before = Date.now();
@@ -170,6 +170,9 @@ describe('clocks', () => {
     await bar.put('cup', { name: 'Cup' });
     expect(attic.appliance.books.ticket('now-1')?.payload.receivedAt).toBeLessThan(before + 60_000);
     expect(bar.appliance.books.record('product', 'cup')?.createdAt).toBeLessThan(before + 60_000);
+    expect(bar.appliance.books.record('product', 'cup')?.updatedAt).toBeLessThan(before + 60_000);
+    expect(attic.appliance.books.stock('coffee')?.updatedAt).toBeLessThan(before + 60_000);
+    expect(alarmsOf(bar).map(({ detail }) => detail)).toEqual([expect.stringContaining('stranger')]);
   });
 
   test('C10 at the very ceiling of stamps edits still follow one another, everywhere in one order', async () => {

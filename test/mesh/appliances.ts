@@ -212,8 +212,8 @@ export const digestsOf = (one: TestAppliance) => ({
 
 export const hasTicket = (one: TestAppliance, id: string): boolean => one.appliance.books.ticket(id) !== undefined;
 
-export const linked = (one: TestAppliance, other: TestAppliance): Promise<void> =>
-  until(`${one.name} and ${other.name} linked`, () => isLinked(one, other) && isLinked(other, one));
+export const linked = (one: TestAppliance, other: TestAppliance, msMax?: number): Promise<void> =>
+  until(`${one.name} and ${other.name} linked`, () => isLinked(one, other) && isLinked(other, one), msMax);
 
 /** Waits until all of them hold equal books and the same ops. */
 export const equal = (...all: TestAppliance[]): Promise<void> =>

@@ -2,7 +2,7 @@
 // stops nobody else.
 
 import { describe, expect, test } from 'vitest';
-import { frameBytesMax } from '../../src/core/limits.ts';
+import { connectionsPendingMax, frameBytesMax, handshakeMs } from '../../src/core/limits.ts';
 import { makeSomeone } from '../edges/peer-pair.ts';
 import { until } from '../waiting.ts';
 import { alarmsOf, isLinked, linked, openAppliance, peerOf, statusOf, type TestAppliance } from './appliances.ts';
@@ -101,6 +101,16 @@ describe('a stranger at the mesh port', () => {
     const stranger = await callOn(bar);
     await expectRefused(bar, stranger, 'no greeting in time');
     await expectUnharmed(bar, cellar);
+  });
+
+  test('E4 in such numbers that they fill every place keeps no member of the shop out', async () => {
+    const bar = await openAppliance('Bar', { haste: 1 });
+    const who = await makeSomeone();
+    const silent = await Promise.all(Array.from({ length: connectionsPendingMax }, () => callOn(bar, who)));
+    await Promise.all(silent.map((stranger) => stranger.hears('proof')));
+    const cellar = await openAppliance('Cellar', { peers: [bar.address], haste: 1 });
+    await linked(bar, cellar, handshakeMs / 2);
+    expect(silent.filter((stranger) => stranger.isClosed()).length).toBeLessThan(3);
   });
 });
 

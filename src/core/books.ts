@@ -127,6 +127,8 @@ export type Books = {
   record(entity: RecordEntity, id: string): RecordRow | undefined;
   /** Whether a record is there and not deleted; much cheaper than `record`. */
   hasRecord(entity: RecordEntity, id: string): boolean;
+  /** Grows with every change of any record: as long as it is the same, what was read of records still holds. */
+  recordRevision(): number;
   records(entity: RecordEntity, filter: RecordFilter): Page<RecordRow>;
   ticket(id: string): TicketRow | undefined;
   /** Newest last; `next` is a position in the order of arrival here. */

@@ -78,6 +78,9 @@ export const clockSuspectMs = 60_000;
 export const walBytesSoft = 8 * MiB;
 /** Past this a reader or a failing disk holds the checkpoint up: an alarm. */
 export const walBytesAlarm = 256 * MiB;
+/** Stock levels and living records kept in memory: what a day's sales are about, at some hundred bytes each. */
+export const rememberedLevelsMax = 10_000;
+export const rememberedRecordsMax = 20_000;
 /** Page cache of SQLite per connection. */
 export const pageCacheBytes = 12 * MiB;
 /** Deleted records are told for at least this long, so that a till that slept over a holiday hears of them. */

@@ -129,15 +129,16 @@ export function addSeal(unit: Unit, origin: OriginState, seal: Seal, live: numbe
 function settleStock(unit: Unit): void {
   const { sha256 } = unit.crypto;
   for (const [product, level] of unit.stock) {
-    if (level.before !== undefined) countTerm(unit, 'stock', sha256(stockText(product, level.before)), -1);
+    if (level.before !== undefined)
+      countTerm(unit, 'stock', level.term ?? sha256(stockText(product, level.before)), -1);
     if (level.movements === 0) {
       unit.statements.deleteStock.run(product);
       continue;
     }
-    countTerm(unit, 'stock', sha256(stockText(product, level.onHand)), 1);
+    level.term = sha256(stockText(product, level.onHand));
+    countTerm(unit, 'stock', level.term, 1);
     unit.statements.setStock.run(product, level.onHand, level.movements, level.updatedAt);
   }
-  unit.stock.clear();
 }
 
 /** What is hashed for a stock level. */

@@ -24,6 +24,7 @@ import { mergeRecord } from '../core/merge.ts';
 import { hex, type OpHeader, writtenAtMs } from '../core/op.ts';
 import type { Crypto } from '../ports.ts';
 import { liveOps } from './fold-records.ts';
+import type { Memory } from './memory.ts';
 import { movementsOfProduct } from './movement-index.ts';
 import type { Handle } from './open.ts';
 import { headsOf, type Part, type StorageState } from './state.ts';
@@ -36,6 +37,7 @@ export type BooksSource = {
   /** State as of now: that of the open unit inside a commit. */
   state(): StorageState;
   pendingStock(product: string): PendingStock | undefined;
+  memory: Memory;
   crypto: Crypto;
 };
 
@@ -49,7 +51,14 @@ export function createBooks(source: BooksSource): Books {
       const row = statements().recordById.get(entity, id);
       return row && recordRow(source, row);
     },
-    hasRecord: (entity, id) => statements().recordLives.get(entity, id)?.deleted === 0,
+    hasRecord(entity, id) {
+      const known = source.memory.isLiving(entity, id);
+      if (known !== undefined) return known;
+      const isLiving = statements().recordLives.get(entity, id)?.deleted === 0;
+      source.memory.keepLiving(entity, id, isLiving);
+      return isLiving;
+    },
+    recordRevision: source.memory.recordRevision,
     records: (entity, filter) => recordPage(source, entity, filter),
     ticket(id) {
       const row = statements().ticketById.get(id);
@@ -62,8 +71,8 @@ export function createBooks(source: BooksSource): Books {
     },
     movements: (filter) => movementPage(source, filter),
     stock(productId) {
-      const pending = source.pendingStock(productId);
-      if (pending) return { productId, onHand: pending.onHand, updatedAt: pending.updatedAt };
+      const level = source.pendingStock(productId) ?? source.memory.level(productId);
+      if (level) return { productId, onHand: level.onHand, updatedAt: level.updatedAt };
       const row = statements().stock.get(productId);
       return row && stockRow(row);
     },

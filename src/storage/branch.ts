@@ -105,6 +105,7 @@ export function refold(unit: Unit): void {
   state.movementIndexed = 0;
   writeMeta(statements, 'movement_indexed', 0);
   unit.stock.clear();
+  unit.memory.forget();
   for (let after = 0; ; ) {
     const rows = statements.changesAfter.all(after, 1000);
     for (const { seq, op } of rows) {

@@ -27,6 +27,7 @@ export function foldRecord(unit: Unit, place: Place, header: OpHeader, payload: 
   };
   const before = row ? liveOps(unit.statements, unit.state, row) : [];
   const merged = mergeRecord([...before, op], row ? (JSON.parse(row.seen) as Heads) : {});
+  unit.memory.recordsChanged();
   if (row) dropTerm(unit, row);
   const version = writeRow(unit, header, merged, row);
   if (isBooksEntity(header.entity) && !merged.deleted) countTerm(unit, partOf(header.entity), version, 1);

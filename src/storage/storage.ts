@@ -11,6 +11,7 @@ import type { Ports, TimerHandle } from '../ports.ts';
 import { finish } from './append.ts';
 import { createBooks } from './books.ts';
 import { createRecentCommits, readCommits } from './journal.ts';
+import { createMemory } from './memory.ts';
 import {
   closeQuietly,
   describe,
@@ -77,6 +78,7 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
   let meshOffsetMs = 0;
   let closed = false;
   const recent = createRecentCommits();
+  const memory = createMemory();
 
   const openHandle = (): Handle => {
     if (handle) return handle;
@@ -87,6 +89,7 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
     handle: openHandle,
     state: () => unit?.state ?? state(),
     pendingStock: (product) => unit?.stock.get(product),
+    memory,
     crypto,
   });
 
@@ -94,7 +97,7 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
     if (!handle || failed) return unavailable();
     const { statements } = handle;
     const clockMs = clock.now();
-    const context = { statements, crypto, signer, shop: config.shop, replicaId: config.replicaId };
+    const context = { statements, crypto, signer, memory, shop: config.shop, replicaId: config.replicaId };
     const current = createUnit(context, copyState(handle.state), clockMs, clockMs + meshOffsetMs);
     try {
       statements.begin.run();
@@ -120,6 +123,7 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
     if (!handle) return;
     handle.state = written.state;
     lastState = written.state;
+    memory.keepLevels(written.stock);
     for (const commit of written.encoded) recent.add(commit);
     commits += 1;
     if (commits % commitsPerLook === 0 && walBytesOf(config.path) > walBytesSoft) timers.soon(checkpoint);
@@ -136,6 +140,7 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
   }
 
   function rollBack(error: unknown): WriteFailure {
+    memory.recordsChanged();
     const code = sqliteCode(error);
     try {
       if (handle?.database.inTransaction) handle.statements.rollback.run();
@@ -174,6 +179,7 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
     handle = null;
     if (closed) return;
     recent.clear();
+    memory.forget();
     const again = openStorage(ports.openDatabase, config);
     if (isOpen(again)) {
       handle = again;

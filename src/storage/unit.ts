@@ -8,6 +8,7 @@ import type { JsonObject } from '../core/json.ts';
 import { opNumberMax, originsMax } from '../core/limits.ts';
 import { type Dot, genesisHead, type Op } from '../core/op.ts';
 import type { Crypto, Signer } from '../ports.ts';
+import type { Memory, StockLevel } from './memory.ts';
 import { headsOf, type OriginState, type Part, type StorageState } from './state.ts';
 import type { Statements } from './statements.ts';
 
@@ -23,6 +24,7 @@ export type UnitContext = {
   readonly signer: Signer;
   readonly shop: string;
   readonly replicaId: string;
+  readonly memory: Memory;
 };
 
 /** Where an op stands: `key` in the journal, `arrival` in the order of arrival here. */
@@ -42,10 +44,12 @@ export type EncodedCommit = {
   readonly bytes: Uint8Array;
 };
 
+/** A stock level as this unit makes it; `before`: what is counted in the digest, with its term if that is known. */
 export type PendingStock = {
   onHand: number;
   movements: number;
   updatedAt: number;
+  term: Uint8Array | undefined;
   readonly before: number | undefined;
 };
 
@@ -139,10 +143,15 @@ export function countTerm(unit: Unit, part: Part, hash: Uint8Array, sign: 1 | -1
 export function pendingStock(unit: Unit, product: string): PendingStock {
   const known = unit.stock.get(product);
   if (known) return known;
-  const row = unit.statements.stock.get(product);
-  const pending: PendingStock = row
-    ? { onHand: row.on_hand, movements: row.movements, updatedAt: row.updated_at, before: row.on_hand }
-    : { onHand: 0, movements: 0, updatedAt: 0, before: undefined };
+  const level = unit.memory.level(product) ?? storedLevel(unit, product);
+  const pending: PendingStock = level
+    ? { ...level, before: level.onHand }
+    : { onHand: 0, movements: 0, updatedAt: 0, term: undefined, before: undefined };
   unit.stock.set(product, pending);
   return pending;
+}
+
+function storedLevel(unit: Unit, product: string): StockLevel | undefined {
+  const row = unit.statements.stock.get(product);
+  return row && { onHand: row.on_hand, movements: row.movements, updatedAt: row.updated_at, term: undefined };
 }

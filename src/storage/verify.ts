@@ -8,6 +8,7 @@ import type { Crypto, OpenDatabase, Signer } from '../ports.ts';
 import { finish } from './append.ts';
 import { refold } from './branch.ts';
 import { commitOf } from './journal.ts';
+import { createMemory } from './memory.ts';
 import { describe } from './open.ts';
 import { copyState, loadState, type OriginState, parts, readMeta, type StorageState } from './state.ts';
 import { prepareStatements, type Statements } from './statements.ts';
@@ -126,7 +127,7 @@ function verifyFold(
   find: Find,
 ): void {
   const before = stateTables(ports.crypto, database);
-  const unit = createUnit({ statements, ...ports, ...context }, copyState(state), 0, 0);
+  const unit = createUnit({ statements, ...ports, ...context, memory: createMemory() }, copyState(state), 0, 0);
   statements.begin.run();
   try {
     refold(unit);

@@ -1,0 +1,58 @@
+// What storage remembers of committed rows, so that a sale need not ask the database for what the last one told it: stock
+// levels, and which records live. Nothing here is ever newer than the disk; in doubt it is emptied.
+
+import type { RecordEntity } from '../core/books.ts';
+import { rememberedLevelsMax, rememberedRecordsMax } from '../core/limits.ts';
+
+export type StockLevel = {
+  readonly onHand: number;
+  readonly movements: number;
+  readonly updatedAt: number;
+  /** SHA-256 of it, as it counts in the digest of the stock; made when first needed. */
+  readonly term: Uint8Array | undefined;
+};
+
+export type Memory = {
+  level(product: string): StockLevel | undefined;
+  /** Levels that are on disk now; one without movements is no level. */
+  keepLevels(levels: ReadonlyMap<string, StockLevel>): void;
+  isLiving(entity: RecordEntity, id: string): boolean | undefined;
+  keepLiving(entity: RecordEntity, id: string, isLiving: boolean): void;
+  /** Grows with every change of a record, be it on disk yet or not, and with every change taken back. */
+  recordRevision(): number;
+  recordsChanged(): void;
+  forget(): void;
+};
+
+export function createMemory(): Memory {
+  const levels = new Map<string, StockLevel>();
+  const livingByEntity = new Map<RecordEntity, Map<string, boolean>>();
+  let revision = 0;
+  const recordsChanged = (): void => {
+    revision += 1;
+    for (const living of livingByEntity.values()) living.clear();
+  };
+  return {
+    level: (product) => levels.get(product),
+    keepLevels(written) {
+      for (const [product, { onHand, movements, updatedAt, term }] of written) {
+        if (movements === 0) levels.delete(product);
+        else levels.set(product, { onHand, movements, updatedAt, term });
+      }
+      if (levels.size > rememberedLevelsMax) levels.clear();
+    },
+    isLiving: (entity, id) => livingByEntity.get(entity)?.get(id),
+    keepLiving(entity, id, isLiving) {
+      const living = livingByEntity.get(entity) ?? new Map<string, boolean>();
+      livingByEntity.set(entity, living);
+      if (living.size >= rememberedRecordsMax) living.clear();
+      living.set(id, isLiving);
+    },
+    recordRevision: () => revision,
+    recordsChanged,
+    forget() {
+      levels.clear();
+      recordsChanged();
+    },
+  };
+}

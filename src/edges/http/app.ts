@@ -36,7 +36,6 @@ const nobody: Credential = { kind: 'terminal', id: '' };
 export function createHttpApp(appliance: Appliance, options: HttpOptions): HttpApp {
   const room = roomOf(appliance, options);
   const credentials = createCredentials(appliance.books, options.adminTokenHashes);
-  appliance.feed.subscribe(credentials.forget);
   const open = new Set([...publicPaths, ...options.publicFiles.keys()]);
   const app: HttpApp = new Hono();
 

@@ -15,8 +15,6 @@ export type Credential = {
 export type Credentials = {
   /** `authorization`: the header's value, null where there is none. */
   find(authorization: string | null): Credential | Failure;
-  /** Must be called after every commit: a till may have been revoked in it. */
-  forget(): void;
 };
 
 const admin: Credential = { kind: 'admin', id: 'admin' };
@@ -24,7 +22,7 @@ const scheme = 'Bearer ';
 const terminalMark = 'till_';
 /** Longer than any token we make, and than any sensible one of an admin's. */
 const tokenCharsMax = 512;
-/** Tokens seen since the last commit; a shop has tens. */
+/** Tokens seen since a record last changed; a shop has tens. */
 const rememberedMax = 1000;
 
 const missing = failure('credential_missing', 'Send a token: Authorization: Bearer TOKEN.');
@@ -35,8 +33,13 @@ const unknown = failure(
 
 export function createCredentials(books: Books, adminTokenHashes: () => readonly string[]): Credentials {
   const tills = new Map<string, Credential>();
+  let revision = -1;
 
   function findTill(token: string): Credential | undefined {
+    // A till may have been revoked in any change of a record.
+    const now = books.recordRevision();
+    if (now !== revision) tills.clear();
+    revision = now;
     const remembered = tills.get(token);
     if (remembered) return remembered;
     const id = terminalIdOf(token);
@@ -64,7 +67,6 @@ export function createCredentials(books: Books, adminTokenHashes: () => readonly
       const till = token.startsWith(terminalMark) ? findTill(token) : undefined;
       return till ?? (isAdmin(token) ? admin : unknown);
     },
-    forget: () => tills.clear(),
   };
 }
 

@@ -39,12 +39,17 @@ export const createTicket =
       by,
     };
     if (context.clockMs !== context.meshMs) payload.clockAt = context.clockMs;
-    return {
-      ok: true,
-      drafts: [{ entity: 'ticket', id, payload }],
-      result: (books) => ({ outcome: 'created', row: ticketNow(books, id) }),
-    };
+    const row = newRow(context, id, payload);
+    return { ok: true, drafts: [{ entity: 'ticket', id, payload }], result: () => ({ outcome: 'created', row }) };
   };
+
+/** What a read after the commit tells: nothing is under this id yet, so the merge takes the payload as it is. */
+function newRow({ books, replicaId }: CommandContext, id: string, payload: TicketPayload): TicketRow {
+  const { terminalId, number } = payload.body;
+  const hasNumber = typeof terminalId === 'string' && (typeof number === 'string' || typeof number === 'number');
+  const hasDuplicateNumber = hasNumber && books.hasTicketNumber(terminalId, String(number));
+  return { id, payload, origin: replicaId, hasDuplicateNumber, hasRival: false };
+}
 
 /**
  * The body as it is stored. A till that does not name itself is known by its credential; a ticket that comes again by
@@ -101,10 +106,4 @@ function isStockNegative(books: Books, body: TicketBody, products: readonly (str
     if (units > 0 && (books.stock(productId)?.onHand ?? 0) < units) return true;
   }
   return false;
-}
-
-function ticketNow(books: Books, id: string): TicketRow {
-  const row = books.ticket(id);
-  if (!row) throw new Error('a ticket is not there after its commit');
-  return row;
 }

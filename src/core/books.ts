@@ -133,6 +133,8 @@ export type Books = {
   ticket(id: string): TicketRow | undefined;
   /** Newest last; `next` is a position in the order of arrival here. */
   tickets(filter: TicketFilter): Page<TicketRow>;
+  /** Whether a ticket of this terminal has this number. */
+  hasTicketNumber(terminalId: string, number: string): boolean;
   movement(id: string): MovementRow | undefined;
   movements(filter: MovementFilter): Page<MovementRow>;
   stock(productId: string): StockRow | undefined;

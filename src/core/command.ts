@@ -7,6 +7,8 @@ import type { Draft } from './op.ts';
 
 export type CommandContext = {
   readonly books: Books;
+  /** Of the appliance that decides: the origin of what is written now. */
+  readonly replicaId: string;
   /** Unix milliseconds as our own clock says, and as the mesh thinks. */
   readonly clockMs: number;
   readonly meshMs: number;

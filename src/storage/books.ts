@@ -65,6 +65,7 @@ export function createBooks(source: BooksSource): Books {
       return row && ticketRow(source, row);
     },
     tickets: (filter) => ticketPage(source, filter),
+    hasTicketNumber: (terminalId, number) => (statements().ticketsOfNumber.get(terminalId, number)?.count ?? 0) > 0,
     movement(id) {
       const row = statements().movementById.get(id);
       return row && movementRow(source, row);

@@ -66,6 +66,7 @@ export function createGroupCommit(ports: Ports, storage: Storage, newId: () => s
   function runOne(unit: Unit, command: Command<unknown>): Outcome<unknown> {
     const context: CommandContext = {
       books: storage.books,
+      replicaId: unit.replicaId,
       clockMs: unit.clockMs,
       meshMs: unit.meshMs,
       sha256Hex: (text) => hex(ports.crypto.sha256(text)),

@@ -24,7 +24,7 @@ const row = (fields: JsonObject, more: Partial<RecordRow> = {}): RecordRow => ({
 
 function contextWith(record: RecordRow | undefined): CommandContext {
   const books = { record: () => record, seenByNewRecord: () => ({ 'replica.1': 3 }) } as unknown as Books;
-  return { books, clockMs: 5000, meshMs: 6000, sha256Hex: (text) => text, newId: () => 'new-id' };
+  return { books, replicaId: 'replica', clockMs: 5000, meshMs: 6000, sha256Hex: (text) => text, newId: () => 'new-id' };
 }
 
 /** Payloads and what they have seen, or the code of the failure. */

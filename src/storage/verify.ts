@@ -78,16 +78,31 @@ function verifyOpen(
   const state = loadState(statements, replicaId);
   const shop = readMeta(statements, 'shop', '');
   let ops = 0;
-  for (const origin of state.origins.values()) ops += verifyOrigin(ports.crypto, statements, shop, origin, find);
+  const stored = database.prepare<[number, number], { count: number }>(
+    'SELECT count(*) AS count FROM ops WHERE key BETWEEN ? AND ?',
+  );
+  for (const origin of state.origins.values()) {
+    const { whole, sealed } = verifyOrigin(ports.crypto, statements, shop, origin, find);
+    ops += whole;
+    // To peers, what lies between two seals is superseded: they would never hear of these.
+    const unsealed = (stored.get(keyOf(origin.index, 1), lastKeyOf(origin.index))?.count ?? 0) - sealed;
+    if (unsealed > 0) find('chain', `${unsealed} ops of origin ${origin.origin} stand under no seal.`);
+  }
   verifyFold(ports, database, statements, state, { shop, replicaId }, find);
   return { origins: state.origins.size, ops, counts: { ...state.counts } };
 }
 
-/** Walks an origin's chain; returns how many ops it holds whole. */
-function verifyOrigin(crypto: Crypto, statements: Statements, shop: string, origin: OriginState, find: Find): number {
+/** Walks an origin's chain; returns how many ops it holds whole, and how many rows of ops stand under its seals. */
+function verifyOrigin(
+  crypto: Crypto,
+  statements: Statements,
+  shop: string,
+  origin: OriginState,
+  find: Find,
+): { whole: number; sealed: number } {
   const at = (number: number) => `op ${number} of origin ${origin.origin}`;
   let head = genesisHead(crypto.sha256, shop, origin.origin);
-  let [end, facts, whole] = [0, 0, 0];
+  let [end, facts, whole, sealed] = [0, 0, 0, 0];
   for (const row of statements.commitsBetween.iterate(keyOf(origin.index, 1), lastKeyOf(origin.index))) {
     const rows = row.live === 0 ? [] : statements.opsBetween.all(keyOf(origin.index, row.first), row.key);
     const { seal, ops } = commitOf(origin, row, end, rows);
@@ -111,11 +126,11 @@ function verifyOrigin(crypto: Crypto, statements: Statements, shop: string, orig
       find('chain', `The seal up to ${at(seal.last)} counts ${seal.facts} facts, the journal has ${facts}.`);
       facts = seal.facts;
     }
-    [head, end, whole] = [seal.after, seal.last, whole + row.live];
+    [head, end, whole, sealed] = [seal.after, seal.last, whole + row.live, sealed + ops.length];
   }
   if (end !== origin.head || !isSameBytes(head, origin.hash))
     find('heads', `The head of origin ${origin.origin} is ${origin.head}, its chain ends at ${end}.`);
-  return whole;
+  return { whole, sealed };
 }
 
 function verifyFold(

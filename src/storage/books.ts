@@ -86,7 +86,6 @@ export function createBooks(source: BooksSource): Books {
     },
     productIdBySku: (sku) => statements().productBySku.get(sku)?.id,
     productIdByGtin: (gtin) => statements().productByGtin.get(gtin)?.id,
-    seenByNewRecord: () => source.state().purgeFloor,
     digests: () => digests(source),
     heads: () => headsOf(source.state()),
     counts() {

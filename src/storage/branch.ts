@@ -23,14 +23,17 @@ const evidenceBytesMax = 16 * 1024 * 1024;
 
 /** How an origin's history elsewhere relates to ours, from one number and the first 16 hex digits of its chain head. */
 export function compareBranch(
-  handle: Handle,
+  statements: Statements,
   origin: OriginState,
   number: number,
   hash: string,
 ): 'same' | 'fork' | 'unknown' {
   if (number > origin.head || number < 1) return 'unknown';
-  const row = handle.statements.commitFrom.get(keyOf(origin.index, number), lastKeyOf(origin.index));
-  if (!row || row.first > number) return 'unknown';
+  const row = statements.commitFrom.get(keyOf(origin.index, number), lastKeyOf(origin.index));
+  if (!row) return 'unknown';
+  // Pruned up to there: the next seal still says what the chain head was.
+  if (row.first === number + 1) return hex(row.before).startsWith(hash) ? 'same' : 'fork';
+  if (row.first > number) return 'unknown';
   if (numberOfKey(row.key) !== number) return 'fork';
   return hex(row.after).startsWith(hash) ? 'same' : 'fork';
 }
@@ -96,6 +99,8 @@ export function discardBranch(
 export function refold(unit: Unit): void {
   const { statements, state } = unit;
   for (const clear of statements.clearState) clear.run();
+  // Conflicts that the fold finds again stay as they were first told; the others are none any more.
+  statements.suspendConflicts.run();
   for (const part of parts) {
     state.sums[part] = digestZero();
     state.counts[part] = 0;
@@ -115,6 +120,7 @@ export function refold(unit: Unit): void {
     }
     if (rows.length < 1000) break;
   }
+  statements.dropSuspendedConflicts.run();
   unit.forkStatements.length = 0;
 }
 

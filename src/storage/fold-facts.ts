@@ -1,12 +1,18 @@
 // Facts into state: inserted once, never changed. The same fact from two appliances is one fact, and the earlier op is
 // it, whichever came first here. Two different facts under one id: the earlier stands, the other is kept as a rival.
 
-import { derivedMovementId, derivedMovements, readMovementPayload, readTicketPayload } from '../core/facts.ts';
+import {
+  type DerivedMovement,
+  derivedMovementId,
+  derivedMovements,
+  readMovementPayload,
+  readTicketPayload,
+} from '../core/facts.ts';
 import { isSameJson, type Json, type JsonObject } from '../core/json.ts';
 import { compareOps, type OpHeader, parseHeader, parsePayload, writtenAtMs } from '../core/op.ts';
 import { recordRival, type Side, settleRivals } from './conflicts.ts';
 import { movementsOfProduct } from './movement-index.ts';
-import type { MovementTableRow, TicketTableRow } from './statements.ts';
+import { type MovementTableRow, movementsPerInsert, type TicketTableRow } from './statements.ts';
 import { countTerm, indexOfKey, numberOfKey, type Place, pendingStock, type Unit } from './unit.ts';
 
 export function foldTicket(unit: Unit, place: Place, header: OpHeader, payload: JsonObject, hash: Uint8Array): boolean {
@@ -24,20 +30,9 @@ export function foldTicket(unit: Unit, place: Place, header: OpHeader, payload: 
   const { body } = ticket;
   const movements = derivedMovements(ticket);
   const firstMovement = unit.state.movement + 1;
-  for (const movement of movements) {
-    unit.state.movement += 1;
-    unit.statements.addMovement.run(
-      unit.state.movement,
-      null,
-      place.key,
-      movement.line,
-      movement.productId,
-      movement.kind,
-      movement.quantity,
-    );
-    countMovement(unit, derivedMovementId(header.id, movement.line), movement, 1);
-    moveStock(unit, movement.productId, movement.quantity, header, 1);
-  }
+  addDerived(unit, place, movements);
+  countDerived(unit, header.id, movements, 1);
+  for (const { productId, quantity } of movements) moveStock(unit, productId, quantity, header, 1);
   const rival = meeting ? Number(settleRivals(unit, 'ticket', header.id, { ...header, ...place, values: body })) : 0;
   unit.statements.addTicket.run(
     place.arrival,
@@ -68,7 +63,8 @@ export function foldMovement(
   if (existing) {
     const meeting = meet(unit, existing.op, place, header, movement.body);
     if (!meeting.isNewEarlier) return true;
-    removeMovement(unit, existing, header.id);
+    removeMovement(unit, existing);
+    countMovement(unit, header.id, termOf(existing), -1);
   }
   unit.state.movement += 1;
   const { productId, kind, quantity } = movement;
@@ -109,23 +105,45 @@ function meet(unit: Unit, standingKey: number, place: Place, header: OpHeader, b
 function removeTicket(unit: Unit, ticket: TicketTableRow, payloadHash: Uint8Array): void {
   if (ticket.movements > 0) {
     const last = ticket.movement + ticket.movements - 1;
-    for (const row of unit.statements.movementsBetween.all(ticket.movement, last)) {
-      removeMovement(unit, row, derivedMovementId(ticket.id, row.line ?? 0));
-    }
+    const rows = unit.statements.movementsBetween.all(ticket.movement, last);
+    for (const row of rows) removeMovement(unit, row);
+    countDerived(unit, ticket.id, rows.map(termOf), -1);
   }
   unit.statements.deleteTicket.run(ticket.seq);
   countTerm(unit, 'tickets', payloadHash, -1);
 }
 
-function removeMovement(unit: Unit, row: MovementTableRow, id: string): void {
+function removeMovement(unit: Unit, row: MovementTableRow): void {
   unit.statements.deleteMovement.run(row.row);
   unit.statements.unindexMovement.run(row.product, row.row);
-  countMovement(unit, id, { productId: row.product, kind: row.kind, quantity: row.quantity }, -1);
   moveStock(unit, row.product, -row.quantity, undefined, -1);
   pendingStock(unit, row.product).updatedAt = latestMovementMs(unit, row.product);
 }
 
+/** Several at once: half the time of one by one. */
+function addDerived(unit: Unit, place: Place, movements: readonly DerivedMovement[]): void {
+  for (let from = 0; from < movements.length; from += movementsPerInsert) {
+    const values: (string | number | null)[] = [];
+    const upTo = Math.min(from + movementsPerInsert, movements.length);
+    for (let index = from; index < upTo; index++) {
+      const movement = movements[index];
+      if (!movement) continue;
+      unit.state.movement += 1;
+      values.push(unit.state.movement, null, place.key, movement.line);
+      values.push(movement.productId, movement.kind, movement.quantity);
+    }
+    unit.statements.addMovements(upTo - from).run(...values);
+  }
+}
+
 type MovementTerm = { productId: string; kind: string; quantity: number };
+
+const termOf = (row: MovementTableRow): MovementTerm & { line: number } => ({
+  line: row.line ?? 0,
+  productId: row.product,
+  kind: row.kind,
+  quantity: row.quantity,
+});
 
 /** What is hashed for a movement. */
 export const movementText = (id: string, movement: MovementTerm): string =>
@@ -133,6 +151,18 @@ export const movementText = (id: string, movement: MovementTerm): string =>
 
 const countMovement = (unit: Unit, id: string, movement: MovementTerm, sign: 1 | -1): void =>
   countTerm(unit, 'movements', unit.crypto.sha256(movementText(id, movement)), sign);
+
+/** The movements of a ticket come and go together, so they are one term of the digest. */
+function countDerived(
+  unit: Unit,
+  ticketId: string,
+  movements: readonly (MovementTerm & { line: number })[],
+  sign: 1 | -1,
+): void {
+  if (movements.length === 0) return;
+  const texts = movements.map((movement) => movementText(derivedMovementId(ticketId, movement.line), movement));
+  countTerm(unit, 'movements', unit.crypto.sha256(texts.join('\n')), sign, movements.length);
+}
 
 function moveStock(unit: Unit, product: string, quantity: number, header: OpHeader | undefined, sign: 1 | -1): void {
   const level = pendingStock(unit, product);

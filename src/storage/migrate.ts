@@ -47,7 +47,7 @@ function appliedTimes(database: BetterSqlite3.Database): number[] {
 }
 
 function applyMigrations(database: BetterSqlite3.Database, migrations: readonly Migration[]): void {
-  const orm = drizzle(database) as unknown as { dialect: SyncDialect; session: unknown };
+  const orm = drizzle(database) as unknown as { dialect: SyncDialect; session: SyncSession };
   orm.dialect.migrate(
     migrations.map((migration) => ({
       sql: migration.sql.split('--> statement-breakpoint'),
@@ -55,11 +55,27 @@ function applyMigrations(database: BetterSqlite3.Database, migrations: readonly 
       folderMillis: migration.when,
       hash: migration.tag,
     })),
-    orm.session,
+    withFirstError(orm.session),
   );
 }
 
+/** On a full disk SQLite rolls back by itself, and drizzle's own ROLLBACK then fails in place of what was the matter. */
+function withFirstError(session: SyncSession): SyncSession {
+  let first: unknown;
+  const run = (query: unknown): unknown => {
+    try {
+      return session.run(query);
+    } catch (error) {
+      first ??= error;
+      throw first;
+    }
+  };
+  return Object.create(session, { run: { value: run } }) as SyncSession;
+}
+
+type SyncSession = { run(query: unknown): unknown };
+
 /** drizzle's own migrator reads a folder; its dialect takes the same list from memory. */
 type SyncDialect = {
-  migrate(files: { sql: string[]; bps: boolean; folderMillis: number; hash: string }[], session: unknown): void;
+  migrate(files: { sql: string[]; bps: boolean; folderMillis: number; hash: string }[], session: SyncSession): void;
 };

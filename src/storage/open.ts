@@ -117,13 +117,24 @@ const sentences: Record<string, [code: string, sentence: string]> = {
   ],
 };
 
-/** A failure to open or write, as a value. */
+/** A failure to open or write, as a value. drizzle wraps what SQLite says; what SQLite says is what counts. */
 export function describe(error: unknown, path: string): OpenFailure {
-  const code = String((error as { code?: unknown }).code ?? '');
+  const origin = originOfError(error);
+  const code = String((origin as { code?: unknown }).code ?? '');
   const known = sentences[code] ?? sentences[code.split('_').slice(0, 2).join('_')];
-  const [name, sentence] = known ?? ['storage_failed', `failed: ${(error as Error).message}`];
+  const [name, sentence] = known ?? ['storage_failed', `failed: ${firstLine(origin)}`];
   return { code: name, detail: `The database ${path} ${sentence}.` };
 }
+
+function originOfError(error: unknown): unknown {
+  let origin = error;
+  for (let depth = 0; depth < 5 && origin instanceof Error && origin.cause instanceof Error; depth++)
+    origin = origin.cause;
+  return origin;
+}
+
+const firstLine = (error: unknown): string =>
+  (error instanceof Error ? error.message : String(error)).trim().split('\n')[0] ?? '';
 
 /** Size of the write-ahead log beside a database, bytes; 0 when there is none. */
 export const walBytesOf = (path: string): number => statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0;

@@ -35,7 +35,7 @@ export function rangeRows(handle: Handle, crypto: Crypto, part: Part, range: num
 
 const rangeOf = (crypto: Crypto, id: string): number => crypto.sha256(id)[0] ?? 0;
 
-/** Every row of a part with its hash, as it counts in the digest. */
+/** Every row of a part with the hash of what of it counts in the digest. */
 function* rowsOf(handle: Handle, crypto: Crypto, part: Part): Iterable<[id: string, hash: string]> {
   const { database } = handle;
   if (part === 'products' || part === 'customers') {

@@ -9,6 +9,7 @@ import {
   type Commit,
   genesisHead,
   hashesOf,
+  hex,
   isSameBytes,
   nextHead,
   type Op,
@@ -19,6 +20,7 @@ import {
   sealMessage,
 } from '../core/op.ts';
 import { addSeal } from './append.ts';
+import { compareBranch } from './branch.ts';
 import { foldOp } from './fold.ts';
 import type { OriginState } from './state.ts';
 import { addChange, keyOf, originState, type Unit } from './unit.ts';
@@ -44,9 +46,11 @@ export type Received =
 export function appendRemote(unit: Unit, commit: Commit, publicKey: Uint8Array): Received {
   const { seal } = commit;
   const known = unit.state.origins.get(seal.origin);
-  const place = placeOf(commit, known);
-  if (place !== 'next') return { result: place };
-  const checked = check(unit, commit, publicKey, known);
+  const place = placeOf(unit, commit, known);
+  if (place === 'held' || place === 'gap') return { result: place };
+  const refusal = checkSeal(unit, commit, publicKey);
+  if (refusal || place === 'fork') return { result: refusal ?? 'fork' };
+  const checked = checkOps(unit, commit, known);
   if (typeof checked === 'string') return { result: checked };
   const origin = originState(unit, seal.origin, publicKey);
   let live = 0;
@@ -69,11 +73,15 @@ export function appendRemote(unit: Unit, commit: Commit, publicKey: Uint8Array):
 }
 
 /** Whether a commit is the next of its origin, by numbers and heads alone. */
-export function placeOf(commit: Commit, known: OriginState | undefined): 'next' | 'held' | 'gap' | 'fork' {
+function placeOf(
+  { statements }: Unit,
+  commit: Commit,
+  known: OriginState | undefined,
+): 'next' | 'held' | 'gap' | 'fork' {
   const head = known?.head ?? 0;
   const { seal } = commit;
-  if (seal.last < head) return 'held';
-  if (seal.last === head) return known && isSameBytes(seal.after, known.hash) ? 'held' : 'fork';
+  if (known && seal.last <= head)
+    return compareBranch(statements, known, seal.last, hex(seal.after)) === 'fork' ? 'fork' : 'held';
   if (commit.from > head + 1) return 'gap';
   if (seal.first <= head) return 'fork';
   if (seal.first === head + 1 && known && head > 0 && !isSameBytes(seal.before, known.hash)) return 'fork';
@@ -82,18 +90,17 @@ export function placeOf(commit: Commit, known: OriginState | undefined): 'next' 
 
 type CheckedOp = { readonly op: Op; readonly hashes: OpHashes; readonly header: OpHeader | undefined };
 
-/** Seal, chain, count of facts and form of every op. */
-function check(
-  unit: Unit,
-  commit: Commit,
-  publicKey: Uint8Array,
-  known: OriginState | undefined,
-): CheckedOp[] | CommitRefusal {
-  const { seal, ops } = commit;
+/** Whether the origin itself has written this. Only then does it prove anything, a fork included. */
+function checkSeal({ crypto, shop }: Unit, { seal }: Commit, publicKey: Uint8Array): CommitRefusal | undefined {
+  const isKeyOfOrigin =
+    originPattern.test(seal.origin) && replicaOf(seal.origin) === replicaIdOf(crypto.sha256, publicKey);
+  if (!isKeyOfOrigin) return 'key_mismatch';
+  return crypto.verify(publicKey, sealMessage(shop, seal), seal.signature) ? undefined : 'seal_broken';
+}
+
+/** Chain, count of facts and form of every op. */
+function checkOps(unit: Unit, { seal, ops }: Commit, known: OriginState | undefined): CheckedOp[] | CommitRefusal {
   const { sha256 } = unit.crypto;
-  if (!originPattern.test(seal.origin) || replicaOf(seal.origin) !== replicaIdOf(sha256, publicKey))
-    return 'key_mismatch';
-  if (!unit.crypto.verify(publicKey, sealMessage(unit.shop, seal), seal.signature)) return 'seal_broken';
   const isFirst = seal.first === 1;
   if (isFirst && !isSameBytes(seal.before, genesisHead(sha256, unit.shop, seal.origin))) return 'chain_broken';
   const checked: CheckedOp[] = [];

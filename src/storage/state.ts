@@ -40,8 +40,6 @@ export type StorageState = {
   epoch: number;
   /** Origins that have forked: numbers above may be of a branch that its author has called void. */
   voids: Heads;
-  /** For each origin the highest purged tombstone: what a record made now must count as seen. */
-  purgeFloor: Heads;
 };
 
 export function loadState(statements: Statements, replicaId: string): StorageState {
@@ -79,7 +77,6 @@ export function loadState(statements: Statements, replicaId: string): StorageSta
     movementIndexed: readMeta(statements, 'movement_indexed', 0),
     epoch,
     voids: readMeta<Heads>(statements, 'voids', {}),
-    purgeFloor: readMeta<Heads>(statements, 'purge_floor', {}),
   };
 }
 

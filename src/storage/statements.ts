@@ -77,6 +77,9 @@ export type ConflictTableRow = {
 
 export type Statements = ReturnType<typeof prepareStatements>;
 
+/** Rows in one statement: more gain nothing. */
+export const movementsPerInsert = 16;
+
 export function prepareStatements(database: BetterSqlite3.Database) {
   const read = <Parameters extends unknown[], Result extends Row>(sql: string) =>
     database.prepare<Parameters, Result>(sql);
@@ -137,10 +140,6 @@ export function prepareStatements(database: BetterSqlite3.Database) {
     changeRecord: write<[string, string, string, number, number, number, string | null, string, number]>(
       'UPDATE records SET ops = ?, seen = ?, version = ?, deleted = ?, archived = ?, conflicted = ?, sku = ?, search = ? WHERE row = ?',
     ),
-    deleteRecord: write<[number]>('DELETE FROM records WHERE row = ?'),
-    deletedRecords: read<[number, number], RecordTableRow>(
-      'SELECT * FROM records WHERE deleted = 1 AND row > ? ORDER BY row LIMIT ?',
-    ),
     productBySku: read<[string], { id: string }>(
       `SELECT id FROM records WHERE sku = ? AND entity = 'product' AND deleted = 0 ORDER BY id LIMIT 1`,
     ),
@@ -170,6 +169,12 @@ export function prepareStatements(database: BetterSqlite3.Database) {
     ),
     addMovement: write<[number, string | null, number, number | null, string, string, number]>(
       'INSERT INTO movements (row, id, op, line, product, kind, quantity) VALUES (?, ?, ?, ?, ?, ?, ?)',
+    ),
+    addMovements: byCount<(number | string | null)[]>(
+      database,
+      movementsPerInsert,
+      'INSERT INTO movements (row, id, op, line, product, kind, quantity) VALUES',
+      '(?, ?, ?, ?, ?, ?, ?)',
     ),
     indexMovements: write<[number, number]>(
       'INSERT INTO product_movements (product, movement) SELECT product, row FROM movements WHERE row > ? AND row <= ? ORDER BY product, row',
@@ -204,6 +209,8 @@ export function prepareStatements(database: BetterSqlite3.Database) {
     clearState: ['records', 'barcodes', 'tickets', 'movements', 'product_movements', 'stock', 'deferred'].map((table) =>
       write<[]>(`DELETE FROM ${table}`),
     ),
+    suspendConflicts: write<[]>('UPDATE conflicts SET resolved_at = -1 WHERE resolved_at IS NULL'),
+    dropSuspendedConflicts: write<[]>('DELETE FROM conflicts WHERE resolved_at = -1'),
     addEvidence: write<[number, string, number, string, Uint8Array]>(
       'INSERT INTO evidence (at, origin, number, reason, bytes) VALUES (?, ?, ?, ?, ?)',
     ),
@@ -219,5 +226,20 @@ export function prepareStatements(database: BetterSqlite3.Database) {
     undefer: write<[number]>('DELETE FROM deferred WHERE op = ?'),
 
     deleteStock: write<[string]>('DELETE FROM stock WHERE product = ?'),
+  };
+}
+
+/** The same statement for 1 … `countMax` rows, prepared when first wanted. */
+function byCount<Parameters extends unknown[]>(
+  database: BetterSqlite3.Database,
+  countMax: number,
+  sql: string,
+  row: string,
+): (count: number) => BetterSqlite3.Statement<Parameters> {
+  const prepared: BetterSqlite3.Statement<Parameters>[] = [];
+  return (count) => {
+    if (count < 1 || count > countMax) throw new Error(`${count} rows in one statement`);
+    prepared[count] ??= database.prepare<Parameters>(`${sql} ${Array(count).fill(row).join(', ')}`);
+    return prepared[count];
   };
 }

@@ -148,7 +148,7 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
       log.error('a rollback failed: the database is reopened', { error: String(rollbackError) });
       reopen();
     }
-    if (!code) return { ok: false, code: 'work_failed', detail: String(error), error };
+    if (!code || isOfTheWork(code)) return { ok: false, code: 'work_failed', detail: String(error), error };
     const failure = describe(error, config.path);
     if (code.startsWith('SQLITE_IOERR') || code === 'SQLITE_CORRUPT') reopen();
     return {
@@ -280,6 +280,9 @@ export function startEpoch(handle: Handle, epoch: number): void {
 }
 
 export class StorageClosed extends Error {}
+
+/** What SQLite says of the work and not of the disk: one command's fault, which must not fail its neighbours. */
+const isOfTheWork = (code: string): boolean => /^SQLITE_(CONSTRAINT|TOOBIG|MISMATCH|RANGE|ERROR|MISUSE)/.test(code);
 
 const sqliteCode = (error: unknown): string | undefined => {
   const code = (error as { code?: unknown }).code;

@@ -133,11 +133,11 @@ export function addChange(unit: Unit, key: number): number {
   return unit.state.seq;
 }
 
-/** A row enters (+1) or leaves (-1) a part of the books. `hash` is its 32-byte digest. */
-export function countTerm(unit: Unit, part: Part, hash: Uint8Array, sign: 1 | -1): void {
+/** Rows (one, or `rows` that share a term) enter (+1) or leave (-1) a part of the books. `hash`: their 32-byte digest. */
+export function countTerm(unit: Unit, part: Part, hash: Uint8Array, sign: 1 | -1, rows = 1): void {
   if (sign === 1) addTerm(unit.state.sums[part], hash);
   else subtractTerm(unit.state.sums[part], hash);
-  unit.state.counts[part] += sign;
+  unit.state.counts[part] += sign * rows;
 }
 
 export function pendingStock(unit: Unit, product: string): PendingStock {

@@ -39,7 +39,7 @@ export type Lab = {
   /** Runs a module of this folder; `said` is its first message. */
   child(module: string, args: readonly string[]): Promise<{ said: unknown }>;
   /** Rejects when any ticket is answered with anything but 201. */
-  load(order: Omit<Order, 'prefix'>): Promise<Outcome>;
+  load(order: Omit<Order, 'run'>): Promise<Outcome>;
   readonly shopKey: string;
   readonly adminToken: string;
   /** Ends what still runs; the folders stay until `close`. */
@@ -94,10 +94,10 @@ export function createLab(builtFile: string, nodeArgs: readonly string[]): Lab {
     return child;
   }
 
-  async function load(order: Omit<Order, 'prefix'>): Promise<Outcome> {
+  async function load(order: Omit<Order, 'run'>): Promise<Outcome> {
     loader ??= run('load.ts', []);
     orderCount += 1;
-    loader.send({ ...order, prefix: `load-${orderCount}` });
+    loader.send({ ...order, run: orderCount });
     const { outcome, error } = (await firstMessage(loader, 'load.ts')) as { outcome?: Outcome; error?: string };
     if (!outcome) throw new Error(`the load generator failed: ${error}`);
     if (outcome.others > 0) throw new Error(`${outcome.others} tickets were not answered with 201`);

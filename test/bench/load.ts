@@ -8,8 +8,8 @@ export type Order = {
   readonly port: number;
   /** One for each connection. */
   readonly tokens: readonly string[];
-  /** Made part of the ids, so that no two orders send the same ticket. */
-  readonly prefix: string;
+  /** Of all orders of one bench, so that no two send the same ticket. */
+  readonly run: number;
   /** What comes first: by time, or by count. */
   readonly seconds: number;
   readonly ticketsMax?: number;
@@ -35,7 +35,7 @@ async function run(order: Order): Promise<Outcome> {
   const until = { at: startedAt + order.seconds * 1000, sent: order.ticketsMax ?? Number.POSITIVE_INFINITY };
   await Promise.all(
     connections.map((connection, index) => {
-      const requests = createTicketRequests(order.tokens[index] ?? '', `${order.prefix}-${index}`);
+      const requests = createTicketRequests(order.tokens[index] ?? '', { run: order.run, till: index });
       return keepSending(connection, requests, until, tally, latencies);
     }),
   );
@@ -60,7 +60,7 @@ function keepSending(
     const sendNext = (): void => {
       if (sentAt >= until.at || tally.sent >= until.sent) return resolve();
       tally.sent += 1;
-      connection.send(requests.next(), answered);
+      connection.send(requests.next(Date.now()), answered);
     };
     const answered = (status: number): void => {
       const now = performance.now();

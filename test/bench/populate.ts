@@ -7,7 +7,9 @@ import { compose } from './compose.ts';
 import { ticket } from './tickets.ts';
 
 const [folder = '', shopKey = '', count = '0'] = process.argv.slice(2);
-const underWayMax = 512;
+const tillCount = 8;
+const firstMs = 800_000_000_000;
+const underWayMax = Number(process.env.UNDER ?? 512);
 
 const { appliance, close } = compose(folder, shopKey);
 const startedAt = performance.now();
@@ -21,7 +23,11 @@ process.send?.({ seconds });
 process.disconnect?.();
 
 function write(index: number): Promise<void> {
-  const { id, ...body } = ticket('populated', index);
+  const { id, ...body } = ticket(
+    { run: 0, till: index % tillCount },
+    Math.floor(index / tillCount),
+    firstMs + index * 100,
+  );
   const command = createTicket({ id, body: body as unknown as TicketBody, by: 'bench' });
   return new Promise((resolve, reject) =>
     appliance.execute(command, (outcome) => (outcome.ok ? resolve() : reject(new Error(outcome.detail)))),

@@ -39,7 +39,7 @@ async function measure(near: BenchAppliance, far: BenchAppliance, token: string,
   const times: number[] = [];
   let cursor = await endOfFeed(reader, far);
   for (let index = 0; index < count + warmUpCount; index++) {
-    const body = ticket('readable', index);
+    const body = ticket({ run: 0, till: 0 }, index, Date.now());
     const path = `/api/v1/changes?after=${cursor}&wait=20&entities=ticket`;
     const waiting = reader.ask(requestBytes('GET', path, far.adminToken));
     // Spread, so that it falls on no rhythm of the appliances; and the reader is waiting for certain.

@@ -32,9 +32,19 @@ type Line = { productId: string; name: string; quantity: number; unitPrice: numb
 
 export type BenchTicket = { id: string; lines: Line[]; total: number; attributes: { note: string } };
 
-/** `prefix` and `index` make the id: the same two, the same ticket. */
-export function ticket(prefix: string, index: number): BenchTicket {
-  const serial = String(index).padStart(9, '0');
+/** Who sends: each till of each run has ids and numbers of its own. */
+export type Source = { readonly run: number; readonly till: number };
+
+const padded = (value: number, digits: number): string => String(value).padStart(digits, '0');
+
+/** A UUIDv7, as till programs make them: it sorts by time (here in milliseconds, written in decimal digits). */
+const idOf = ({ run, till }: Source, atMs: number, index: number): string => {
+  const time = padded(atMs % 1e12, 12);
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${padded(run, 3)}-8${padded(till, 3)}-${padded(index, 12)}`;
+};
+
+/** The same three, the same ticket. */
+export function ticket(source: Source, index: number, atMs: number): BenchTicket {
   const lines = Array.from({ length: lineCount }, (_, line) => ({
     productId: productId(productAt(index, line)),
     name: 'Product from the shelf',
@@ -44,9 +54,9 @@ export function ticket(prefix: string, index: number): BenchTicket {
     total: 450,
   }));
   const whole = {
-    id: `${prefix}-${serial}`,
-    terminalId: prefix,
-    number: serial,
+    id: idOf(source, atMs, index),
+    terminalId: `till-${padded(source.till, 3)}`,
+    number: `${padded(source.run, 3)}-${padded(index, 12)}`,
     kind: 'sale',
     currency: 'EUR',
     lines,
@@ -65,19 +75,22 @@ const productAt = (index: number, line: number): number => (index * 7919 + line 
 
 export type TicketRequests = {
   /** The same bytes every time, changed in place: valid until the next call. */
-  next(): Uint8Array;
+  next(atMs: number): Uint8Array;
 };
 
 /** Endless requests POST /api/v1/tickets, each of another ticket. */
-export function createTicketRequests(token: string, prefix: string): TicketRequests {
-  const bytes = requestBytes('POST', '/api/v1/tickets', token, ticket(prefix, 0));
-  const serials = [...placesOf(bytes, '000000000')];
+export function createTicketRequests(token: string, source: Source): TicketRequests {
+  const bytes = requestBytes('POST', '/api/v1/tickets', token, ticket(source, 0, 0));
+  const idAt = bytes.indexOf('"id":"') + '"id":"'.length;
+  const indices = [...placesOf(bytes, padded(0, 12))];
   const shelves = [...placesOf(bytes, '"product-')].map((at) => at + '"product-'.length);
   let index = 0;
   return {
-    next() {
+    next(atMs) {
       index += 1;
-      for (const at of serials) writeDigits(bytes, at, 9, index);
+      writeDigits(bytes, idAt, 8, Math.floor(atMs / 1e4) % 1e8);
+      writeDigits(bytes, idAt + 9, 4, atMs % 1e4);
+      for (const at of indices) writeDigits(bytes, at, 12, index);
       for (let line = 0; line < shelves.length; line++)
         writeDigits(bytes, shelves[line] ?? 0, 4, productAt(index, line));
       return bytes;

@@ -14,11 +14,14 @@ import { type Lock, lockFolder } from '../edges/lock.ts';
 import { createOpenDatabase, createSystemCrypto, systemRandom } from '../edges/system.ts';
 import type { Crypto, OpenDatabase } from '../ports.ts';
 import { options } from './settings.ts';
+import { noteTraces, type Traces } from './traces.ts';
 
 export type House = {
   readonly folder: string;
   readonly databasePath: string;
   readonly lock: Lock;
+  /** To be removed, before the lock is released, by a start that fails after all. */
+  readonly traces: Traces;
   readonly identity: Identity;
   /** The identity was made just now. */
   readonly isFirstStart: boolean;
@@ -39,27 +42,49 @@ export const databasePathIn = (folder: string): string => join(folder, 'books.db
 export const isHouse = (folder: string): boolean => existsSync(databasePathIn(folder));
 
 export function openHouse(settings: Settings): { ok: true; house: House } | Refused {
+  const traces = noteTraces(settings.data, configFileName, firstConfigFile(options));
+  const made = makeFolder(settings.data);
+  const loaded = made ?? openDatabaseFor(settings.data);
+  if (!loaded.ok) return withoutTraces(loaded, traces);
+  const locked = lock(settings.data, loaded.openDatabase);
+  if (locked === 'busy') {
+    const remedy = 'stop it, or choose another folder with --data';
+    return refused(`another instance runs on the data folder ${settings.data}; ${remedy}`);
+  }
+  if (!locked.ok) return withoutTraces(locked, traces);
+  const taken = takeHouse(settings, loaded.openDatabase, locked.lock, traces);
+  if (taken.ok) return taken;
+  const refusal = withoutTraces(taken, traces);
+  locked.lock.release();
+  return refusal;
+}
+
+function withoutTraces(failure: Refused, traces: Traces): Refused {
+  traces.remove();
+  return failure;
+}
+
+function takeHouse(
+  settings: Settings,
+  openDatabase: OpenDatabase,
+  held: Lock,
+  traces: Traces,
+): { ok: true; house: House } | Refused {
   const folder = settings.data;
-  const made = makeFolder(folder);
-  if (made) return made;
-  const loaded = openDatabaseFor(folder);
-  if (!loaded.ok) return loaded;
-  const { openDatabase } = loaded;
-  const locked = lock(folder, openDatabase);
-  if (!locked.ok) return locked;
   const crypto = createSystemCrypto();
   const sources = { random: systemRandom, sha256: crypto.sha256 };
   const opened = openIdentity(folder, sources, { mayCreate: !isHouse(folder) });
-  if (!opened.ok) {
-    locked.lock.release();
-    return refused(opened.detail);
-  }
+  if (!opened.ok) return refused(opened.detail);
+  const emptied = emptiedBooks(folder);
+  if (emptied) return emptied;
   const { identity, isNew } = opened;
+  if (isNew) traces.identityMade();
   const shop = shopOf(settings.shopKey);
   const house: House = {
     folder,
     databasePath: databasePathIn(folder),
-    lock: locked.lock,
+    lock: held,
+    traces,
     identity,
     isFirstStart: isNew,
     shop: shop?.id ?? identity.ownShop,
@@ -68,6 +93,14 @@ export function openHouse(settings: Settings): { ok: true; house: House } | Refu
     openDatabase,
   };
   return { ok: true, house };
+}
+
+/** SQLite takes a file of no bytes for a new database: without this, a shop's day could be gone and nobody told. */
+function emptiedBooks(folder: string): Refused | undefined {
+  const path = databasePathIn(folder);
+  if (!existsSync(path) || statSync(path).size > 0) return undefined;
+  const remedy = 'restore a backup, or remove the file to begin with empty books, which peers fill again';
+  return refused(`${path} is empty although this appliance was in use: its books are lost; ${remedy}`);
 }
 
 /** The folder, private, with a config.json to start from. */
@@ -112,11 +145,10 @@ export function openDatabaseFor(folder: string): { ok: true; openDatabase: OpenD
   return { ok: true, openDatabase: createOpenDatabase(addon) };
 }
 
-function lock(folder: string, openDatabase: OpenDatabase): { ok: true; lock: Lock } | Refused {
+function lock(folder: string, openDatabase: OpenDatabase): { ok: true; lock: Lock } | Refused | 'busy' {
   try {
     const held = lockFolder(folder, openDatabase);
-    if (held) return { ok: true, lock: held };
-    return refused(`another instance runs on the data folder ${folder}; stop it, or choose another folder with --data`);
+    return held ? { ok: true, lock: held } : 'busy';
   } catch (error) {
     return refused(folderSentence(folder, error));
   }

@@ -41,7 +41,10 @@ export async function start(settings: Settings): Promise<Running | Refused> {
   const { house } = opened;
   const late = isNew ? undefined : await portTrouble(settings);
   const running = late ? refused(late) : await serve(settings, house);
-  if (!running.ok) house.lock.release();
+  if (!running.ok) {
+    house.traces.remove();
+    house.lock.release();
+  }
   return running;
 }
 

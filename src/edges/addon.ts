@@ -48,9 +48,15 @@ function writeAddon(folder: string, file: string, packed: PackedAddon): void {
   if (hashOf(bytes) !== packed.sha256) throw new Error('the executable is damaged: copy it here again');
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const partial = `${file}.partial-${process.pid}`;
-  writeFileSync(partial, bytes, { mode: 0o600 });
-  chmodSync(partial, 0o500);
-  renameSync(partial, file);
+  try {
+    writeFileSync(partial, bytes, { mode: 0o600 });
+    chmodSync(partial, 0o500);
+    renameSync(partial, file);
+  } catch (error) {
+    // On a full disk it would take what little is left.
+    rmSync(partial, { force: true });
+    throw error;
+  }
 }
 
 function hashOfFile(file: string): string | undefined {

@@ -1,8 +1,9 @@
-// DELETE marks a record as deleted; what it held stays until every peer knows, and a PUT brings it back.
+// DELETE marks a record as deleted and empties it, so that one small op is all that stays of it. That one stays for ever: an
+// appliance restored from an old backup must still hear of it. A PUT brings the record back.
 
 import type { RecordEntity } from '../core/books.ts';
 import type { Command } from '../core/command.ts';
-import { deletedField } from '../core/merge.ts';
+import { createdAtField, deletedField } from '../core/merge.ts';
 import {
   type By,
   checkPrecondition,
@@ -27,5 +28,7 @@ export const deleteRecord =
     const row = livingRecord(context.books, entity, id);
     if (isFailure(row)) return row;
     const refusal = checkPrecondition(row, request.precondition ?? {});
-    return refusal ?? decideEdit(context, row, { entity, id, by, set: { [deletedField]: true } });
+    const emptied = Object.fromEntries(row.names.map((field) => [field, null]));
+    const set = { ...emptied, [deletedField]: true, [createdAtField]: row.createdAt };
+    return refusal ?? decideEdit(context, row, { entity, id, by, set });
   };

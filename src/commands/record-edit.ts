@@ -72,7 +72,7 @@ export function decideEdit(context: CommandContext, row: RecordRow | undefined, 
   if (!row) set[createdAtField] = context.meshMs;
   else if (row.fields[importedAtField] !== undefined && set[importedAtField] === undefined) set[importedAtField] = null;
   const payload: JsonObject = resolves ? { set, by, resolves } : { set, by };
-  const seen = row?.seen ?? context.books.seenByNewRecord();
+  const seen = row?.seen ?? {};
   const outcome = row && !row.deleted ? 'changed' : 'created';
   return {
     ok: true,

@@ -12,6 +12,8 @@ export type RecordRow = {
   readonly id: string;
   /** By field name, see merge.ts; `fieldsToDocument` makes the document. */
   readonly fields: JsonObject;
+  /** Every field ever written and not forgotten, also those that are absent now. */
+  readonly names: readonly string[];
   readonly deleted: boolean;
   /** Changes with every change of the record; equal everywhere. 32 hex digits. */
   readonly version: string;
@@ -142,8 +144,6 @@ export type Books = {
   /** Id of the one living product with this sku or GTIN-14; undefined when none has it, the first by id when several. */
   productIdBySku(sku: string): string | undefined;
   productIdByGtin(gtin: string): string | undefined;
-  /** What a record created now has seen (normally nothing; see tombstones in storage). */
-  seenByNewRecord(): Heads;
   digests(): Digests;
   heads(): Heads;
   counts(): { products: number; customers: number; tickets: number; movements: number };

@@ -83,8 +83,6 @@ export const rememberedLevelsMax = 10_000;
 export const rememberedRecordsMax = 20_000;
 /** Page cache of SQLite per connection. */
 export const pageCacheBytes = 12 * MiB;
-/** Deleted records are told for at least this long, so that a till that slept over a holiday hears of them. */
-export const tombstoneKeepMs = 30 * 86_400_000;
 /** Rows of history kept by age and by count. */
 export const historyRowsMax = 100_000;
 export const historyDaysMax = 30;

@@ -29,6 +29,8 @@ export type FieldConflict = { readonly field: string; readonly winner: RecordOp;
 export type MergedRecord = {
   /** Values by field name; absent fields are not there. */
   readonly fields: JsonObject;
+  /** Every field that some live op writes, also to say that it is absent. */
+  readonly names: readonly string[];
   readonly deleted: boolean;
   /** Unix milliseconds, from stamps. */
   readonly createdAt: number;
@@ -66,7 +68,8 @@ export function mergeRecord(ops: readonly RecordOp[], seenBefore: Heads = {}): M
   const conflicts: FieldConflict[] = [];
   let deleted = false;
   let createdAt = Number.POSITIVE_INFINITY;
-  for (const field of [...writersByField.keys()].sort()) {
+  const names = [...writersByField.keys()].sort();
+  for (const field of names) {
     const frontier = frontierOf(writersByField.get(field) ?? []);
     const winner = frontier[frontier.length - 1];
     if (!winner) continue;
@@ -76,7 +79,7 @@ export function mergeRecord(ops: readonly RecordOp[], seenBefore: Heads = {}): M
     else if (field === createdAtField) {
       for (const op of frontier) createdAt = Math.min(createdAt, Number(op.set[field]));
       continue;
-    } else if (value !== null && field.startsWith('/')) fields[field] = value;
+    } else if (value !== null && isFieldName(field)) fields[field] = value;
     const losers = frontier.filter((op) => op !== winner && !isSameJson(op.set[field] ?? null, value));
     if (losers.length > 0) conflicts.push({ field, winner, losers });
   }
@@ -86,6 +89,7 @@ export function mergeRecord(ops: readonly RecordOp[], seenBefore: Heads = {}): M
   const updatedAt = writtenAtMs(latest);
   return {
     fields,
+    names,
     deleted,
     createdAt: Number.isFinite(createdAt) ? createdAt : updatedAt,
     updatedAt,
@@ -150,6 +154,9 @@ export function changedFields(current: JsonObject, wanted: JsonObject, replace: 
 export const recordText = (entity: string, id: string, merged: MergedRecord): string =>
   `${entity}\n${id}\n${canonicalJson({ ...merged.fields, [deletedField]: merged.deleted, [createdAtField]: merged.createdAt })}\n` +
   merged.live.map((op) => `${op.origin}#${op.number}`).join(',');
+
+/** Ours are plain words; what else a peer may write ("__proto__") is kept in its op and not shown. */
+const isFieldName = (field: string): boolean => field.startsWith('/') || /^[a-z][A-Za-z]{0,31}$/.test(field);
 
 const escapePointer = (name: string): string => name.replaceAll('~', '~0').replaceAll('/', '~1');
 const unescapePointer = (name: string): string => name.replaceAll('~1', '/').replaceAll('~0', '~');

@@ -31,6 +31,8 @@ export type WantMessage = {
   readonly replicas: readonly string[];
   readonly heads: Heads;
   readonly again: boolean;
+  /** Origins of these replicas that the sender cannot place: they have forked. */
+  readonly without: readonly string[];
 };
 
 /** What is durable at the sender, of the origins just received. */

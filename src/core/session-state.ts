@@ -46,10 +46,13 @@ export type Session = {
   readonly peerHeads: Heads;
   /** Replicas that it wants from us, and how far each origin has been sent on this link. */
   readonly peerWants: readonly string[];
+  /** Origins of those that it cannot place. */
+  readonly peerWithout: readonly string[];
   readonly sent: Heads;
   readonly inFlight: readonly InFlight[];
   /** Replicas that we want from it. */
   readonly wants: readonly string[];
+  readonly without: readonly string[];
   readonly openedAt: number;
   readonly lastTickAt: number;
   readonly lastFrameAt: number;
@@ -80,7 +83,7 @@ export type Event =
   | { readonly kind: 'sent'; readonly origin: string; readonly last: number; readonly bytes: number }
   /** Our own origin has parted from what the other side holds: send it to us from this number on. */
   | { readonly kind: 'rewind'; readonly origin: string; readonly number: number }
-  | { readonly kind: 'subscribe'; readonly replicas: readonly string[] }
+  | { readonly kind: 'subscribe'; readonly replicas: readonly string[]; readonly without: readonly string[] }
   | { readonly kind: 'syncRequested'; readonly bidirectional: boolean }
   /** We hold ops of a replica that we held none of: others may want them from us. */
   | { readonly kind: 'announce' }
@@ -94,6 +97,8 @@ export type Effect =
   | { readonly kind: 'greeted'; readonly peer: Peer }
   /** The other side's heads are news: plan subscriptions again, look for forks. */
   | { readonly kind: 'peerHeads'; readonly heads: Heads; readonly hashes: { readonly [origin: string]: string } }
+  /** The other side cannot place what we wrote under these origins of ours. */
+  | { readonly kind: 'complained'; readonly origins: readonly string[] }
   | { readonly kind: 'measured'; readonly rttMs: number; readonly offsetMs: number }
   /** Digests of equal heads were compared. `parts` names what differs, and `ids` which rows, where that is known. */
   | {
@@ -122,9 +127,11 @@ export function createSession(role: Role, now: number): Session {
     peer: null,
     peerHeads: {},
     peerWants: [],
+    peerWithout: [],
     sent: {},
     inFlight: [],
     wants: [],
+    without: [],
     openedAt: now,
     lastTickAt: now,
     lastFrameAt: now,

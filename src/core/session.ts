@@ -25,9 +25,11 @@ import type {
   ProtocolRange,
   RangesMessage,
   RowsMessage,
+  WantMessage,
 } from './message.ts';
 import type { CloseReason, Effect, Event, OwnSide, Peer, Session, Stepped } from './session-state.ts';
 
+type Subscribe = Extract<Event, { kind: 'subscribe' }>;
 type Applied = Extract<Event, { kind: 'applied' }>;
 
 /** Frames already under way arrive within this time. */
@@ -54,7 +56,7 @@ export function step(session: Session, event: Event, own: OwnSide, now: number):
     case 'rewind':
       return askAgain(session, rewound(own.heads, event.origin, event.number), now);
     case 'subscribe':
-      return onSubscribe(session, event.replicas, own, now);
+      return onSubscribe(session, event, own, now);
     case 'syncRequested':
       return onSyncRequested(session, event.bidirectional, own, now);
     case 'announce':
@@ -139,7 +141,7 @@ function onHello(session: Session, message: HelloMessage, own: OwnSide, now: num
 function onOpenMessage(session: Session, message: Message, own: OwnSide, now: number): Stepped {
   switch (message.type) {
     case 'want':
-      return onWant(session, message.replicas, message.heads, message.again, own);
+      return onWant(session, message, own);
     case 'ack':
       return acknowledged(session, message.heads, own);
     case 'heads':
@@ -161,16 +163,20 @@ function onOpenMessage(session: Session, message: Message, own: OwnSide, now: nu
   }
 }
 
-function onWant(session: Session, replicas: readonly string[], heads: Heads, again: boolean, own: OwnSide): Stepped {
+function onWant(session: Session, { replicas, heads, again, without }: WantMessage, own: OwnSide): Stepped {
   const sent = again ? { ...session.sent, ...restart(session, replicas, heads, own) } : joinHeads(session.sent, heads);
   const next: Session = {
     ...session,
     peerWants: replicas,
+    peerWithout: without,
     sent,
-    inFlight: again ? [] : session.inFlight,
+    // What cannot be placed is never acknowledged: it must not fill the window.
+    inFlight: again ? [] : session.inFlight.filter((frame) => !without.includes(frame.origin)),
     peerHeads: joinHeads(session.peerHeads, heads),
   };
-  return { session: next, effects: nextRead(next, own) };
+  const ours = without.filter((origin) => replicaOf(origin) === own.id && !session.peerWithout.includes(origin));
+  const complaint: Effect[] = ours.length > 0 ? [{ kind: 'complained', origins: ours }] : [];
+  return { session: next, effects: [...complaint, ...nextRead(next, own)] };
 }
 
 /** Positions for sending again: where the other side says it is. */
@@ -201,15 +207,19 @@ function onHeads(session: Session, heads: Heads, hashes: HelloMessage['hashes'],
 function askAgainIfStuck(session: Session, own: OwnSide, now: number): Stepped {
   const lacking = Object.keys(session.peerHeads).some(
     (origin) =>
-      session.wants.includes(replicaOf(origin)) && numberAt(session.peerHeads, origin) > numberAt(own.heads, origin),
+      session.wants.includes(replicaOf(origin)) &&
+      !session.without.includes(origin) &&
+      numberAt(session.peerHeads, origin) > numberAt(own.heads, origin),
   );
   if (!lacking || now - session.lastProgressAt < resendMs) return { session, effects: [] };
   return askAgain(session, own.heads, now);
 }
 
 function askAgain(session: Session, heads: Heads, now: number): Stepped {
-  const message: Message = { type: 'want', replicas: session.wants, heads, again: true };
-  return { session: { ...session, lastProgressAt: now, lastAskedAt: now }, effects: [{ kind: 'send', message }] };
+  return {
+    session: { ...session, lastProgressAt: now, lastAskedAt: now },
+    effects: [{ kind: 'send', message: want(session, heads, true) }],
+  };
 }
 
 function rewound(heads: Heads, origin: string, number: number): Heads {
@@ -217,11 +227,22 @@ function rewound(heads: Heads, origin: string, number: number): Heads {
   return number > 0 ? { ...others, [origin]: number } : others;
 }
 
-function onSubscribe(session: Session, replicas: readonly string[], own: OwnSide, now: number): Stepped {
-  if (session.phase !== 'open' || isSameList(session.wants, replicas)) return { session, effects: [] };
-  const message: Message = { type: 'want', replicas, heads: own.heads, again: false };
-  return { session: { ...session, wants: replicas, lastProgressAt: now }, effects: [{ kind: 'send', message }] };
+function onSubscribe(session: Session, { replicas, without }: Subscribe, own: OwnSide, now: number): Stepped {
+  const isSame = isSameList(session.wants, replicas) && isSameList(session.without, without);
+  if (session.phase !== 'open' || isSame) return { session, effects: [] };
+  // An origin that can be placed again comes from where its histories part.
+  const again = session.without.some((origin) => !without.includes(origin));
+  const next: Session = { ...session, wants: replicas, without, lastProgressAt: now };
+  return { session: next, effects: [{ kind: 'send', message: want(next, own.heads, again) }] };
 }
+
+const want = ({ wants, without }: Session, heads: Heads, again: boolean): Message => ({
+  type: 'want',
+  replicas: wants,
+  heads,
+  again,
+  without,
+});
 
 function onApplied(session: Session, event: Applied, own: OwnSide, now: number): Stepped {
   const { heads, came, gap } = event;
@@ -270,11 +291,14 @@ function nextRead(session: Session, own: OwnSide): Effect[] {
   const bytesMax = Math.min(batchBytesTarget, windowBytesMax - unacknowledged);
   for (const origin in own.heads) {
     const after = numberAt(session.sent, origin);
-    if (after >= numberAt(own.heads, origin) || !session.peerWants.includes(replicaOf(origin))) continue;
+    if (after >= numberAt(own.heads, origin) || !isWanted(session, origin)) continue;
     return [{ kind: 'read', origin, after, bytesMax }];
   }
   return [];
 }
+
+const isWanted = ({ peerWants, peerWithout }: Session, origin: string): boolean =>
+  peerWants.includes(replicaOf(origin)) && !peerWithout.includes(origin);
 
 function onSent(session: Session, event: { origin: string; last: number; bytes: number }, own: OwnSide): Stepped {
   if (event.bytes === 0) return { session, effects: [] };

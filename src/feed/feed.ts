@@ -5,7 +5,6 @@ import type { MovementRow, RecordRow, StockRow, TicketRow } from '../core/books.
 import { type Failure, failure } from '../core/command.ts';
 import { derivedMovements } from '../core/facts.ts';
 import type { OpHeader } from '../core/op.ts';
-import { readMeta } from '../storage/state.ts';
 import type { Storage } from '../storage/storage.ts';
 
 export type Change = { readonly cursor: string } & (
@@ -57,9 +56,6 @@ export function createFeed(storage: Storage, shop: string): Feed & { wake(): voi
   const sleepers = new Set<() => void>();
   const cursorAt = ({ seq, part }: Position) => `${shop.slice(0, 8)}.${storage.handle().feedId}.${seq}.${part}`;
 
-  /** Deletions told before this are forgotten. */
-  const floor = () => readMeta(storage.handle().statements, 'feed_floor', 0);
-
   function read(request: FeedRequest): FeedPage | Failure {
     const start = parseCursor(request.after);
     if ('ok' in start) return start;
@@ -99,7 +95,7 @@ export function createFeed(storage: Storage, shop: string): Feed & { wake(): voi
         'This cursor is of another shop. Leave `after` out to begin with this one.',
       );
     const position = { seq: Number(seq), part: Number(part) };
-    if (feedId !== storage.handle().feedId || position.seq > storage.state().seq || position.seq < floor())
+    if (feedId !== storage.handle().feedId || position.seq > storage.state().seq)
       return failure(
         'resync',
         'This cursor is not of this appliance, or no longer. Read the books anew, then the feed from the beginning.',

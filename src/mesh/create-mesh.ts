@@ -92,9 +92,16 @@ export function createMesh(
     own: createOwnSide(parts),
     greeted,
     peerHeads,
-    commits: (link, frame, bytes) => inbox.push(link, frame, bytes),
+    commits(link, frame, bytes) {
+      forks.heard(link, frame);
+      inbox.push(link, frame, bytes);
+    },
+    complained: (link, origins) => forks.complained(link, origins),
     measured: upkeep.measured,
-    compared: upkeep.compared,
+    compared(link, equal, differing, ids) {
+      if (equal) forks.level(link);
+      upkeep.compared(link, equal, differing, ids);
+    },
     refused(link, reason, detail) {
       const who = link.peer?.name ?? `an appliance at ${link.connection.address}`;
       log.warn('a peer was refused', { reason, peer: link.peerKeyId, address: link.connection.address, detail });
@@ -234,7 +241,7 @@ export function createMesh(
     if (stopped) return;
     const views = [...links].map(([peerId, link]) => ({
       peerId,
-      heads: link.session().peerHeads,
+      heads: without(link.session().peerHeads, link.forked),
       wanted: link.session().wants,
       refused: [...link.refused, ...claims.lapsed(link)],
     }));
@@ -243,7 +250,7 @@ export function createMesh(
       const link = links.get(peerId);
       if (!link) continue;
       const replicas = forks.isSearching(link) ? [...new Set([...planned, config.replicaId])].sort() : planned;
-      link.dispatch({ kind: 'subscribe', replicas });
+      link.dispatch({ kind: 'subscribe', replicas, without: [...link.forked].sort() });
     }
   }
 
@@ -313,3 +320,6 @@ export function createMesh(
     },
   };
 }
+
+const without = (heads: Heads, origins: ReadonlySet<string>): Heads =>
+  Object.fromEntries(Object.entries(heads).filter(([origin]) => !origins.has(origin)));

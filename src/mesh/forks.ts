@@ -4,7 +4,7 @@
 
 import { type Heads, replicaOf } from '../core/heads.ts';
 import { refusalsPerLinkMax } from '../core/limits.ts';
-import { hex } from '../core/op.ts';
+import { type Commit, hex } from '../core/op.ts';
 import type { CommitsFrame } from '../protocol/frames.ts';
 import { appendLocal } from '../storage/append.ts';
 import {
@@ -26,22 +26,30 @@ import type { MeshParts } from './parts.ts';
 
 export type Forks = {
   refused(link: Link, frame: CommitsFrame, index: number, refusal: CommitRefusal): void;
+  /** Every frame, as it comes. */
+  heard(link: Link, frame: CommitsFrame): void;
   /** Looks for forks in heads and chain hashes that a peer tells. */
   compare(link: Link, heads: Heads, hashes: Readonly<Record<string, string>>): void;
   /** Whether we look for the common past of our own history on this link, and so want our own replica from it. */
   isSearching(link: Link): boolean;
+  /** A peer cannot place what we wrote under these origins, though we see no fork: have it send its own history of them. */
+  complained(link: Link, origins: readonly string[]): void;
+  /** Books and heads are equal on this link: whatever had parted is one again. */
+  level(link: Link): void;
   /** Lets go of branches that their authors call void. */
   follow(statements: Unit['forkStatements']): void;
 };
 
 /** Our own origins whose common past with a peer is being looked for: the number asked from, and how often. */
-type Search = { readonly link: Link; readonly asked: number; readonly tries: number };
+type Search = { readonly link: Link; readonly asked: number; readonly tries: number; isAnswered: boolean };
 
 const statementsMax = 100;
 
 export function createForks(parts: MeshParts): Forks {
   const { ports, storage, config, alarms, links } = parts;
   const searches = new Map<string, Search>();
+  /** Frames that answer a search. */
+  const answers = new WeakSet<CommitsFrame>();
   /** What was refused on each link. */
   const evidenceOf = new WeakMap<Link, Set<string>>();
 
@@ -49,7 +57,7 @@ export function createForks(parts: MeshParts): Forks {
     const commit = frame.commits[index]?.commit;
     const replica = replicaOf(frame.origin);
     if (!commit) return;
-    if (refusal === 'fork' && replica === config.replicaId) return meetOwnBranch(link, frame.origin, commit);
+    if (refusal === 'fork' && replica === config.replicaId) return meetOwnBranch(link, frame, commit);
     const shown = evidenceOf.get(link) ?? new Set();
     evidenceOf.set(link, shown);
     // One of each is evidence; a thousand would only fill the disk.
@@ -57,12 +65,15 @@ export function createForks(parts: MeshParts): Forks {
     if (shown.size >= refusalsPerLinkMax) return link.close('too much of what it sent was broken');
     shown.add(`${refusal} ${replica}`);
     keepEvidence(frame, index, refusal);
-    quarantine(link, replica, refusal);
+    quarantine(link, frame.origin, refusal);
   }
 
-  function quarantine(link: Link, replica: string, refusal: CommitRefusal): void {
-    if (link.refused.has(replica)) return;
-    link.refused.add(replica);
+  /** A fork concerns one origin: what its author says under its next epoch must still come through. */
+  function quarantine(link: Link, origin: string, refusal: CommitRefusal): void {
+    const replica = replicaOf(origin);
+    const [set, name] = refusal === 'fork' ? [link.forked, origin] : [link.refused, replica];
+    if (set.has(name)) return;
+    set.add(name);
     const [from, author] = [link.peer?.name ?? link.peerKeyId, parts.peers.get(replica)?.name ?? replica];
     // What bears no good seal may name anybody: it says something of the sender alone.
     const cause = refusal === 'key_mismatch' || refusal === 'seal_broken' ? link.peerKeyId : replica;
@@ -87,10 +98,10 @@ export function createForks(parts: MeshParts): Forks {
     for (const [origin, hash] of Object.entries(hashes)) {
       const known = storage.state().origins.get(origin);
       const number = heads[origin] ?? 0;
-      if (!known || compareBranch(storage.handle(), known, number, hash) !== 'fork') continue;
+      if (!known || compareBranch(storage.handle().statements, known, number, hash) !== 'fork') continue;
       if (isVoid(origin, hash)) continue;
-      if (replicaOf(origin) === config.replicaId) search(link, origin, Math.min(number, known.head), 0);
-      else quarantine(link, replicaOf(origin), 'fork');
+      if (replicaOf(origin) === config.replicaId) search(link, origin, Math.min(number, known.head) - 1, 0);
+      else quarantine(link, origin, 'fork');
     }
   }
 
@@ -100,18 +111,27 @@ export function createForks(parts: MeshParts): Forks {
 
   const statementsOf = (): ForkStatement[] => readMeta(storage.handle().statements, 'forks', []);
 
-  function meetOwnBranch(link: Link, origin: string, commit: CommitsFrame['commits'][number]['commit']): void {
+  function meetOwnBranch(link: Link, frame: CommitsFrame, { seal }: Commit): void {
+    const { origin } = frame;
     const known = storage.state().origins.get(origin);
-    if (!known || isVoid(origin, hex(commit.seal.after))) return;
+    if (!known || isVoid(origin, hex(seal.after))) return;
+    const before = seal.first - 1;
+    if (before === 0 || hashAt(storage.handle(), known, before) === hex(seal.before))
+      return resolve(link, origin, before);
     const current = searches.get(origin);
-    if (!current || !isOpen(current.link)) return search(link, origin, Math.min(known.head, commit.seal.first) - 1, 0);
-    if (current.link !== link || commit.from !== current.asked + 1) return;
-    const isCommon =
-      current.asked === 0 ||
-      commit.seal.first > current.asked + 1 ||
-      hashAt(storage.handle(), known, current.asked) === hex(commit.seal.before);
-    if (isCommon) resolve(link, origin, current.asked);
+    if (!current || !isOpen(current.link)) return search(link, origin, Math.min(known.head, before), 0);
+    if (!answers.has(frame)) return;
+    // From the very start, and what came before is pruned on one side: nothing of ours can be told to be common.
+    if (current.asked === 0) resolve(link, origin, 0);
     else search(link, origin, current.asked - 1, current.tries + 1);
+  }
+
+  /** Frames that were under way when a search began say nothing of it: its answer begins where it asked. */
+  function heard(link: Link, frame: CommitsFrame): void {
+    const current = searches.get(frame.origin);
+    if (current?.link !== link) return;
+    if (frame.commits[0]?.commit.from === current.asked + 1) current.isAnswered = true;
+    if (current.isAnswered) answers.add(frame);
   }
 
   const isOpen = (link: Link): boolean => links.get(link.peerKeyId) === link;
@@ -121,7 +141,7 @@ export function createForks(parts: MeshParts): Forks {
     const known = storage.state().origins.get(origin);
     if (!known) return;
     const asked = number < 1 ? 0 : boundaryBefore(storage.handle(), known, number, 2 ** tries - 1);
-    searches.set(origin, { link, asked, tries });
+    searches.set(origin, { link, asked, tries, isAnswered: false });
     parts.replan();
     link.dispatch({ kind: 'rewind', origin, number: asked });
   }
@@ -170,15 +190,28 @@ export function createForks(parts: MeshParts): Forks {
         writeMeta(handle.statements, 'forks', [...known, statement].slice(-statementsMax));
       });
       alarms.clear(`fork ${replica}`);
-      for (const link of links.values()) link.refused.delete(replica);
+      for (const link of links.values())
+        for (const origin of link.forked) if (replicaOf(origin) === replica) link.forked.delete(origin);
       parts.replan();
     }
   }
 
   return {
     refused,
+    heard,
     compare,
     follow,
+    complained(link, origins) {
+      for (const origin of origins) if (!searches.has(origin)) search(link, origin, 0, 0);
+    },
+    level(link) {
+      for (const [origin, current] of searches) if (current.link === link) searches.delete(origin);
+      for (const origin of link.forked) {
+        link.forked.delete(origin);
+        const isOver = ![...links.values()].some((other) => other.forked.has(origin));
+        if (isOver) alarms.clear(`fork ${replicaOf(origin)}`);
+      }
+    },
     isSearching: (link) => [...searches.values()].some((current) => current.link === link),
   };
 }

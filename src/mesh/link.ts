@@ -45,6 +45,7 @@ export type LinkEvents = {
   greeted(link: Link, peer: Peer): void;
   peerHeads(link: Link, heads: Heads, hashes: Readonly<Record<string, string>>): void;
   commits(link: Link, frame: CommitsFrame, bytes: number): void;
+  complained(link: Link, origins: readonly string[]): void;
   measured(link: Link, rttMs: number, offsetMs: number): void;
   compared(link: Link, equal: boolean, parts: readonly string[], ids: readonly string[]): void;
   refused(link: Link, reason: CloseReason, detail: string): void;
@@ -58,6 +59,8 @@ export type Link = {
   readonly counters: Counters;
   /** Replicas whose ops came broken over this link. */
   readonly refused: Set<string>;
+  /** Origins whose history here and there is not one. */
+  readonly forked: Set<string>;
   exchange: Exchange;
   lastRecordedAt: number;
   peer: Peer | null;
@@ -87,6 +90,7 @@ export function createLink(
     peerKeyId,
     counters: { messagesSent: 0, messagesReceived: 0, bytesSent: 0, bytesReceived: 0, lastPing: null, lastPong: null },
     refused: new Set(),
+    forked: new Set(),
     exchange: newExchange(clock.now()),
     lastRecordedAt: Number.NEGATIVE_INFINITY,
     peer: null,
@@ -130,6 +134,8 @@ export function createLink(
         return events.greeted(link, effect.peer);
       case 'peerHeads':
         return events.peerHeads(link, effect.heads, effect.hashes);
+      case 'complained':
+        return events.complained(link, effect.origins);
       case 'measured':
         link.counters.lastPong = clock.now();
         return events.measured(link, effect.rttMs, effect.offsetMs);

@@ -1,20 +1,10 @@
-// What the mesh keeps an eye on: clocks, our own numbers, equality of the books, the record of syncs, deleted records.
+// What the mesh keeps an eye on: clocks, our own numbers, equality of the books, the record of syncs.
 
 import type { SyncRow } from '../core/books.ts';
 import { meshOffsetMs, stampMs } from '../core/clock.ts';
-import {
-  covers,
-  epochAfterLoss,
-  epochOf,
-  type Heads,
-  joinHeads,
-  numberAt,
-  ofReplica,
-  replicaOf,
-} from '../core/heads.ts';
+import { epochAfterLoss, epochOf, type Heads, joinHeads, numberAt, replicaOf } from '../core/heads.ts';
 import { clockSuspectMs, epochClaimsMax, epochMax, epochSlack } from '../core/limits.ts';
 import { startEpoch } from '../storage/storage.ts';
-import { purgeTombstones } from '../storage/tombstones.ts';
 import { type Link, newExchange } from './link.ts';
 import type { MeshParts } from './parts.ts';
 import type { PeerEntry } from './peer-book.ts';
@@ -142,18 +132,6 @@ export function createUpkeep(parts: MeshParts, recordSync: (row: SyncRow) => voi
     });
   }
 
-  /** Deleted records go when every trusted peer has seen them deleted, and nothing of that peer's can still be coming. */
-  function purge(): void {
-    const heads = storage.books.heads();
-    const known = peers
-      .all()
-      .filter((entry) => entry.trust === 'trusted')
-      .map((entry) => entry.heads);
-    const isHeldByAll = (wanted: Heads) => known.every((held) => covers(held, wanted));
-    if (peers.all().every((entry) => covers(heads, ofReplica(entry.heads, entry.id))))
-      purgeTombstones(storage, isHeldByAll);
-  }
-
   function stampedAhead(origin: string, stamp: string): void {
     const author = peers.get(replicaOf(origin))?.name ?? origin;
     const when = new Date(stampMs(stamp)).toISOString();
@@ -172,7 +150,6 @@ export function createUpkeep(parts: MeshParts, recordSync: (row: SyncRow) => voi
         const entry = peers.get(id);
         if (entry) peers.save(entry);
       }
-      purge();
     },
   };
 }

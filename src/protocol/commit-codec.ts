@@ -2,6 +2,7 @@
 // exceed 32 bits are IEEE doubles (exact to 2^53). See PROTOCOL.md. Decoding never throws and never reads past its
 // input; it checks form only, the journal checks truth.
 
+import { opNumberMax } from '../core/limits.ts';
 import type { Commit, Op, Seal } from '../core/op.ts';
 
 const sealBytes = 4 * 8 + 32 + 32 + 64 + 4;
@@ -40,7 +41,8 @@ export function decodeCommit(origin: string, bytes: Uint8Array): Commit | undefi
     number,
   ];
   const count = view.getUint32(160);
-  if (![from, first, last].every((number) => Number.isSafeInteger(number) && number >= 1)) return undefined;
+  if (![from, first, last].every((number) => Number.isInteger(number) && number >= 1 && number <= opNumberMax))
+    return undefined;
   if (!Number.isSafeInteger(facts) || facts < 0 || facts > last || from > first || first > last) return undefined;
   if (count !== 0 && count !== last - first + 1) return undefined;
   const seal: Seal = {

@@ -2,7 +2,7 @@
 // from garbage, so that a newer peer can say more than we understand.
 
 import { z } from 'zod';
-import { parseHeads } from '../core/heads.ts';
+import { originPattern, parseHeads } from '../core/heads.ts';
 import { originsMax, rangeRowsMax } from '../core/limits.ts';
 import type { Message } from '../core/message.ts';
 
@@ -17,6 +17,7 @@ const hashes = z
   .refine((value) => Object.keys(value).length <= originsMax);
 const text = (charsMax: number) => z.string().max(charsMax);
 const replicaId = z.string().regex(/^[a-z2-7]{26}$/);
+const origin = z.string().regex(originPattern);
 const protocol = z.object({ min: z.int().min(1).max(1000), max: z.int().min(1).max(1000) });
 const time = z.int().min(0);
 const greeting = {
@@ -33,7 +34,13 @@ const schemas = {
   proof: z.object({ type: z.literal('proof'), protocol, proof: text(128) }),
   hello: z.object({ type: z.literal('hello'), ...greeting }),
   hello_ack: z.object({ type: z.literal('hello_ack'), ...greeting }),
-  want: z.object({ type: z.literal('want'), replicas: z.array(replicaId).max(originsMax), heads, again: z.boolean() }),
+  want: z.object({
+    type: z.literal('want'),
+    replicas: z.array(replicaId).max(originsMax),
+    heads,
+    again: z.boolean(),
+    without: z.array(origin).max(originsMax).default([]),
+  }),
   ack: z.object({ type: z.literal('ack'), heads }),
   heads: z.object({ type: z.literal('heads'), heads, hashes }),
   ping: z.object({ type: z.literal('ping'), at: time, heads: text(64), books: text(64) }),

@@ -114,6 +114,7 @@ export function recordRow(source: BooksSource, row: RecordTableRow): RecordRow {
     entity: row.entity as RecordEntity,
     id: row.id,
     fields: merged.fields,
+    names: merged.names,
     deleted: merged.deleted,
     version: row.version.slice(0, 32),
     createdAt: merged.createdAt,

@@ -13,6 +13,7 @@ const row = (fields: JsonObject, more: Partial<RecordRow> = {}): RecordRow => ({
   entity: 'product',
   id: 'p-1',
   fields,
+  names: Object.keys(fields),
   deleted: false,
   version: 'v1',
   createdAt: 1000,
@@ -23,7 +24,7 @@ const row = (fields: JsonObject, more: Partial<RecordRow> = {}): RecordRow => ({
 });
 
 function contextWith(record: RecordRow | undefined): CommandContext {
-  const books = { record: () => record, seenByNewRecord: () => ({ 'replica.1': 3 }) } as unknown as Books;
+  const books = { record: () => record } as unknown as Books;
   return { books, replicaId: 'replica', clockMs: 5000, meshMs: 6000, sha256Hex: (text) => text, newId: () => 'new-id' };
 }
 
@@ -34,10 +35,10 @@ function drafts<Result>(command: Command<Result>, record: RecordRow | undefined)
 }
 
 describe('what an edit writes', () => {
-  test('a new record: its members, when it was made, and what a new record has seen', () => {
+  test('a new record: its members, when it was made, and that it has seen nothing', () => {
     const put = putRecord({ entity: 'product', document: { name: 'A', barcodes: [] }, by: 'admin', mode: 'create' });
     expect(drafts(put, undefined)).toEqual([
-      { id: 'new-id', seen: { 'replica.1': 3 }, set: { '/name': 'A', createdAt: 6000 }, by: 'admin' },
+      { id: 'new-id', seen: {}, set: { '/name': 'A', createdAt: 6000 }, by: 'admin' },
     ]);
   });
 

@@ -18,8 +18,10 @@ import { replicaIdOf } from '../../src/core/identity.ts';
 import type { JsonObject } from '../../src/core/json.ts';
 import { createOpenDatabase, createSystemCrypto, systemRandom, systemTimers } from '../../src/edges/system.ts';
 import type { OpenDatabase, Ports, Signer } from '../../src/ports.ts';
+import { decodeCommit } from '../../src/protocol/commit-codec.ts';
 import { createGroupCommit } from '../../src/storage/group-commit.ts';
 import type { OpenConfig, OpenFailure } from '../../src/storage/open.ts';
+import { appendRemote } from '../../src/storage/receive.ts';
 import { createStorage, type Storage } from '../../src/storage/storage.ts';
 import { silentLog } from '../edges/peer-pair.ts';
 import { saleBody } from '../mesh/appliances.ts';
@@ -199,4 +201,14 @@ export function createFaultyDisk(): FaultyDisk {
     },
     ran,
   };
+}
+
+/** Everything that `from` holds, as a peer would bring it. */
+export function carry(from: OpenedBooks, to: OpenedBooks): void {
+  for (const [origin, { publicKey }] of from.storage.state().origins) {
+    for (const { bytes } of from.storage.readCommits(origin, 0, Number.MAX_SAFE_INTEGER)) {
+      const commit = decodeCommit(origin, bytes);
+      if (commit) to.storage.write((unit) => void appendRemote(unit, commit, publicKey));
+    }
+  }
 }

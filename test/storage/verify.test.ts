@@ -4,13 +4,9 @@ import { closeSync, openSync, readFileSync, truncateSync, writeSync } from 'node
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { patchRecord } from '../../src/commands/patch-record.ts';
-import { tombstoneKeepMs } from '../../src/core/limits.ts';
 import { createOpenDatabase, createSystemCrypto } from '../../src/edges/system.ts';
-import { decodeCommit } from '../../src/protocol/commit-codec.ts';
-import { appendRemote } from '../../src/storage/receive.ts';
-import { purgeTombstones } from '../../src/storage/tombstones.ts';
 import { copyDatabase, verifyCopy } from '../../src/storage/verify.ts';
-import { edit, newFolder, type OpenedBooks, openBooks, rows } from './opened.ts';
+import { carry, edit, newFolder, type OpenedBooks, openBooks, rows } from './opened.ts';
 
 const openDatabase = createOpenDatabase();
 
@@ -21,16 +17,6 @@ function verify(books: OpenedBooks) {
 }
 
 const checksOf = (books: OpenedBooks) => [...new Set(verify(books).findings.map(({ check }) => check))];
-
-/** Everything that `from` holds, as a peer would bring it. */
-function carry(from: OpenedBooks, to: OpenedBooks): void {
-  for (const [origin, { publicKey }] of from.storage.state().origins) {
-    for (const { bytes } of from.storage.readCommits(origin, 0, Number.MAX_SAFE_INTEGER)) {
-      const commit = decodeCommit(origin, bytes);
-      if (commit) to.storage.write((unit) => void appendRemote(unit, commit, publicKey));
-    }
-  }
-}
 
 const change = (books: OpenedBooks, document: Record<string, string | number>) =>
   books.run(patchRecord({ entity: 'product', id: 'tea', patch: document, by: 'admin' }));
@@ -52,8 +38,6 @@ async function livedThrough(): Promise<[OpenedBooks, OpenedBooks]> {
   carry(bar, cellar);
   carry(cellar, bar);
   for (let price = 2; price < 30; price++) await change(bar, { price });
-  bar.clock.now += tombstoneKeepMs * 2;
-  purgeTombstones(bar.storage, () => true);
   await bar.put('gone', { name: 'Made anew' });
   for (let count = 0; count < 60; count++)
     await bar.sell(`t-${count}`, { lines: [{ productId: 'tea', quantity: 0.25 }] });

@@ -4,7 +4,7 @@
 import type { Books } from '../../src/core/books.ts';
 import type { Command, CommandContext, Outcome } from '../../src/core/command.ts';
 import type { Host } from './host.ts';
-import type { Attempt } from './ledger.ts';
+import { type Attempt, waitingAt } from './ledger.ts';
 import type { World } from './world.ts';
 
 export type Answer = 'accepted' | 'refused' | 'unknown';
@@ -34,7 +34,16 @@ export function send(world: World, host: Host, request: Request, done: (answer: 
   const process = host.process();
   const { entity, id } = request;
   const marker = `${host.name}-${ledger.attempts.size + 1}`;
-  const attempt: Attempt = { marker, host: host.name, entity, id, knows: {}, draftCount: 0, answer: 'waiting' };
+  const attempt: Attempt = {
+    marker,
+    host: host.name,
+    entity,
+    id,
+    knows: {},
+    unseen: new Set(),
+    draftCount: 0,
+    answer: 'waiting',
+  };
   ledger.attempts.set(marker, attempt);
   const command = request.command(marker);
   const answered = (answer: Answer, told: string): void => {
@@ -43,7 +52,7 @@ export function send(world: World, host: Host, request: Request, done: (answer: 
     trace.note(loop.now(), host.name, `${marker} ${entity} ${id}: ${told}`);
     loop.soon(null, () => done(answer));
   };
-  appliance.execute(observed(command, attempt), (outcome) => {
+  appliance.execute(observed(command, attempt, host), (outcome) => {
     if (process.state === 'dead') return;
     const answer = judge(world, host, request, outcome);
     answered(answer, outcome.ok ? 'accepted' : outcome.code);
@@ -52,10 +61,10 @@ export function send(world: World, host: Host, request: Request, done: (answer: 
 }
 
 /** Notes what the author's books held at the moment of each decision. */
-function observed(command: Command<unknown>, attempt: Attempt): Command<unknown> {
+function observed(command: Command<unknown>, attempt: Attempt, host: Host): Command<unknown> {
   return (context: CommandContext) => {
     const books: Books = context.books;
-    Object.assign(attempt, { knows: books.heads() });
+    Object.assign(attempt, { knows: books.heads(), unseen: waitingAt(host) });
     const decision = command(context);
     attempt.draftCount = decision.ok ? decision.drafts.length : 0;
     return decision;

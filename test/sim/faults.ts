@@ -52,7 +52,11 @@ export const faultTable: readonly Fault[] = [
   { name: 'crash before commit', weight: 4, breaks: ({ world }) => armDisk(world, 'crash before commit') },
   { name: 'crash after commit', weight: 4, breaks: ({ world }) => armDisk(world, 'crash after commit') },
   { name: 'failed commit', weight: 4, breaks: ({ world }) => armDisk(world, 'commit fails') },
-  { name: 'failed commit, there', weight: 4, breaks: ({ world }) => armDisk(world, 'commit fails, yet is there') },
+  {
+    name: 'failed commit that is there',
+    weight: 4,
+    breaks: ({ world }) => armDisk(world, 'commit fails, yet is there'),
+  },
   { name: 'disk full', weight: 3, breaks: fillDisk },
   { name: 'clock steps', weight: 5, breaks: stepClock },
   { name: 'clock drifts', weight: 2, breaks: driftClock },

@@ -1,10 +1,10 @@
 // What really happened, kept beside the appliances: every attempt to write and how it was answered, and every op that
 // stood in any journal. An op has one author and one content; whatever contradicts that is told.
 
-import type { Heads } from '../../src/core/heads.ts';
+import { covers, type Heads } from '../../src/core/heads.ts';
 import type { JsonObject } from '../../src/core/json.ts';
 import type { Host } from './host.ts';
-import { dotOf, type JournalOp } from './oracle.ts';
+import { dotOf, type JournalOp, knew } from './oracle.ts';
 
 export type Attempt = {
   readonly marker: string;
@@ -12,6 +12,8 @@ export type Attempt = {
   readonly entity: string;
   readonly id: string;
   knows: Heads;
+  /** Ops below those heads that the author's books did not show yet: they wait for what they are an answer to. */
+  unseen: ReadonlySet<string>;
   /** How many ops it wanted to write when it last decided. */
   draftCount: number;
   /** accepted: answered with 2xx; unknown: no answer, or one that says so. */
@@ -28,15 +30,46 @@ export type Ledger = {
   learn(host: Host, mayFork: (origin: string) => boolean): string[];
   /** The host's journal may be another one now: it is read anew. */
   forget(host: Host): void;
-  /** Every op that a host holds, pruned ones too, by its heads. */
-  held(host: Host): JournalOp[];
+  /**
+   * Every op that a host holds, by its heads. Left out are ops of records that wait for what their author had seen, and
+   * those of which only the hash came, because another op has superseded them: the fields are the other's to set.
+   * `isComplete` tells that nothing waits and that those others have come here, too.
+   */
+  held(host: Host): Held;
 };
+
+export type Held = { readonly ops: JournalOp[]; readonly markers: ReadonlySet<string>; readonly isComplete: boolean };
 
 type ArrivalRow = { seq: number; origin: string; number: number; header: string | null; payload: string | Buffer };
 
 const arrivals = `SELECT changes.seq, origins.origin, changes.op % 1099511627776 AS number, ops.header, ops.payload
   FROM changes JOIN ops ON ops.key = changes.op JOIN origins ON origins.number = changes.op / 1099511627776
   WHERE changes.seq > ? ORDER BY changes.seq`;
+
+const wholeRecordOps = `SELECT origins.origin, ops.key % 1099511627776 AS number
+  FROM ops JOIN origins ON origins.number = ops.key / 1099511627776 WHERE json_extract(header, '$.seen') IS NOT NULL`;
+
+const deferredOps = `SELECT origins.origin, deferred.op % 1099511627776 AS number
+  FROM deferred JOIN origins ON origins.number = deferred.op / 1099511627776`;
+
+/** Ops that wait in a host's journal. */
+export const waitingAt = (host: Host): ReadonlySet<string> =>
+  new Set(host.disk.rows<{ origin: string; number: number }>(deferredOps).map(dotOf));
+
+/** Whether a host with these heads holds all that an op's author says to have seen. */
+const isCovered = (op: JournalOp, heads: Heads): boolean =>
+  covers(heads, (JSON.parse(op.header) as { seen?: Heads }).seen ?? {});
+
+const isRecordOp = (op: JournalOp): boolean => op.content.set !== undefined;
+
+/** Whether others, whose authors knew this op, have written every field that it wrote. */
+function isSuperseded(op: JournalOp, others: readonly JournalOp[]): boolean {
+  const later = others.filter(
+    (other) => other.entity === op.entity && other.id === op.id && other !== op && knew(other, op),
+  );
+  const fields = Object.keys(op.content.set as JsonObject);
+  return fields.every((field) => later.some((other) => field in (other.content.set as JsonObject)));
+}
 
 export function createLedger(): Ledger {
   const attempts = new Map<string, Attempt>();
@@ -60,16 +93,23 @@ export function createLedger(): Ledger {
     return undefined;
   };
 
-  const held = (host: Host): JournalOp[] => {
+  const held = (host: Host): Held => {
     const heads = host.appliance()?.books.heads() ?? {};
-    const result: JournalOp[] = [];
+    const covered: JournalOp[] = [];
     for (const variants of ops.values()) {
       const [first] = variants;
       if (!first || (heads[first.origin] ?? 0) < first.number) continue;
       const op = variants.length === 1 ? first : variantAt(host, variants);
-      if (op) result.push(op);
+      if (op) covered.push(op);
     }
-    return result;
+    const whole = new Set(host.disk.rows<{ origin: string; number: number }>(wholeRecordOps).map(dotOf));
+    const everyOp = [...ops.values()].flat();
+    const deferred = waitingAt(host);
+    const waits = (op: JournalOp): boolean => deferred.has(dotOf(op)) && !isCovered(op, heads);
+    const hidden = covered.filter((op) => isRecordOp(op) && !whole.has(dotOf(op)) && isSuperseded(op, everyOp));
+    const left = covered.filter((op) => !hidden.includes(op) && !waits(op));
+    const markers = new Set(covered.map(({ marker }) => marker));
+    return { ops: left, markers, isComplete: !covered.some(waits) && hidden.every((op) => isSuperseded(op, left)) };
   };
   return {
     attempts,
@@ -107,6 +147,7 @@ function readOp(
     content,
     marker: attempt?.marker ?? 'fork',
     knows: attempt?.knows ?? {},
+    unseen: attempt?.unseen ?? new Set(),
   };
 }
 

@@ -17,6 +17,8 @@ export type JournalOp = {
   readonly marker: string;
   /** Heads of the author's books when it decided. */
   readonly knows: Heads;
+  /** Ops below those heads that it did not see all the same. */
+  readonly unseen: ReadonlySet<string>;
 };
 
 export type ExpectedRecord = {
@@ -76,7 +78,7 @@ function keepEarliest(facts: Map<string, JournalOp>, op: JournalOp): void {
 export const knew = (later: JournalOp, earlier: JournalOp): boolean =>
   later.origin === earlier.origin
     ? later.number > earlier.number
-    : (later.knows[earlier.origin] ?? 0) >= earlier.number;
+    : (later.knows[earlier.origin] ?? 0) >= earlier.number && !later.unseen.has(dotOf(earlier));
 
 function expectedRecord(ops: readonly JournalOp[]): ExpectedRecord {
   const { entity, id } = ops[0] as JournalOp;

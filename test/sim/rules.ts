@@ -4,7 +4,8 @@
 import { covers, type Heads, isSameHeads, replicaOf } from '../../src/core/heads.ts';
 import { frameBytesMax, socketBufferBytesMax } from '../../src/core/limits.ts';
 import type { Host } from './host.ts';
-import { dotOf, type ExpectedBooks, expectedBooks } from './oracle.ts';
+import type { Held } from './ledger.ts';
+import { dotOf, type ExpectedBooks, type ExpectedRecord, expectedBooks } from './oracle.ts';
 import { type BooksRead, booksText, firstDifference, readBooks } from './reading.ts';
 import type { World } from './world.ts';
 
@@ -75,8 +76,9 @@ export function createRules(world: World): Rules {
 function checkHost(world: World, host: Host, excused: ReadonlySet<string>): void {
   const books = host.appliance()?.books;
   if (!books) return;
-  checkAccepted(world, host, excused);
-  const expected = expectedBooks(world.ledger.held(host));
+  const held = world.ledger.held(host);
+  checkAccepted(world, host, held, excused);
+  const expected = expectedBooks(held.ops);
   const read = readBooks(books);
   checkFacts(world, host, expected, read);
   checkRecords(world, host, expected, read);
@@ -89,17 +91,18 @@ function checkGrowth(world: World, host: Host): void {
   const one = (sql: string): number => host.disk.rows<{ count: number }>(sql)[0]?.count ?? 0;
   const live = one('SELECT coalesce(sum(json_array_length(ops)), 0) AS count FROM records');
   const whole = one(`SELECT count(*) AS count FROM ops WHERE json_extract(header, '$.seen') IS NOT NULL`);
-  if (live !== whole) world.broken(`B8 ${host.name} keeps ${whole} ops of records, of which ${live} count`);
+  const deferred = one('SELECT count(*) AS count FROM deferred');
+  if (live + deferred !== whole)
+    world.broken(`B8 ${host.name} keeps ${whole} ops of records: ${live} count, ${deferred} wait`);
   const orphans = one(`SELECT count(*) AS count FROM ops WHERE header IS NULL AND NOT EXISTS
     (SELECT 1 FROM commits WHERE ops.key BETWEEN commits.key / 1099511627776 * 1099511627776 + first AND commits.key AND live > 0)`);
   if (orphans > 0) world.broken(`B8 ${host.name} keeps ${orphans} hashes of ops whose commit is gone`);
 }
 
 /** B1: what was answered with 2xx is held, whatever happened since. B2: and once. */
-function checkAccepted(world: World, host: Host, excused: ReadonlySet<string>): void {
+function checkAccepted(world: World, host: Host, held: Held, excused: ReadonlySet<string>): void {
   const { books } = host.appliance() ?? {};
   if (!books) return;
-  const held = new Set(world.ledger.held(host).map(({ marker }) => marker));
   for (const attempt of world.ledger.attempts.values()) {
     if (attempt.host !== host.name || attempt.answer !== 'accepted' || excused.has(attempt.marker)) continue;
     const { entity, id, marker } = attempt;
@@ -110,7 +113,7 @@ function checkAccepted(world: World, host: Host, excused: ReadonlySet<string>): 
     const ops = world.ledger.opsOf.get(marker) ?? [];
     // A pruned op of a forked number leaves nothing that tells which of the contents it had.
     const isForked = ops.some((op) => (world.ledger.ops.get(dotOf(op))?.length ?? 0) > 1);
-    if (ops.length > 0 && !held.has(marker) && !isForked)
+    if (ops.length > 0 && !held.markers.has(marker) && !isForked)
       world.broken(`B1 ${host.name} accepted ${marker} (${entity} ${id}) and no longer holds it`);
   }
 }
@@ -155,16 +158,20 @@ function checkRecords(world: World, host: Host, expected: ExpectedBooks, read: B
     );
     if (differs === undefined) continue;
     const [is, wanted] = [row?.fields[differs], record.fields[differs]].map((value) => JSON.stringify(value));
-    const writers = record.ops.map((op) => `\n  ${dotOf(op)} ${op.stamp} ${op.payload}`).join('');
-    world.broken(`B5 ${differs} of ${key} at ${host.name} is ${is}, not ${wanted}; written by${writers}`);
+    world.broken(`B5 ${differs} of ${key} at ${host.name} is ${is}, not ${wanted}; written by${writersOf(record)}`);
   }
 }
 
+const writersOf = (record: ExpectedRecord): string =>
+  record.ops
+    .map((op) => `\n  ${dotOf(op)} ${op.stamp} ${op.payload} knowing ${JSON.stringify(op.knows)} ${op.header}`)
+    .join('');
+
 /** B6: each edit that lost without having been seen is on record, and no other. */
 function checkConflicts(world: World, host: Host, expected: ExpectedBooks): void {
-  const wanted = new Set<string>();
+  const wanted = new Map<string, ExpectedRecord>();
   for (const record of expected.records.values())
-    for (const loser of record.losers) wanted.add(`${record.entity}/${record.id} ${loser}`);
+    for (const loser of record.losers) wanted.set(`${record.entity}/${record.id} ${loser}`, record);
   const rows = host.disk.rows<{ entity: string; record_id: string; fields: string; loser: string }>(
     `SELECT entity, record_id, fields, loser FROM conflicts WHERE kind = 'field' AND resolved_at IS NULL`,
   );
@@ -172,33 +179,44 @@ function checkConflicts(world: World, host: Host, expected: ExpectedBooks): void
   for (const { entity, record_id, fields, loser } of rows)
     for (const field of JSON.parse(fields) as string[])
       told.add(`${entity}/${record_id} ${field} ${dotOf(JSON.parse(loser))}`);
-  for (const conflict of wanted)
-    if (!told.has(conflict)) world.broken(`B6 ${host.name} does not tell that ${conflict} lost`);
-  for (const conflict of told)
-    if (!wanted.has(conflict)) world.broken(`B6 ${host.name} tells a conflict that is none: ${conflict}`);
+  for (const [conflict, record] of wanted)
+    if (!told.has(conflict))
+      world.broken(`B6 ${host.name} does not tell that ${conflict} lost; written by${writersOf(record)}`);
+  for (const conflict of told) {
+    const record = expected.records.get(conflict.split(' ')[0] ?? '');
+    if (!wanted.has(conflict))
+      world.broken(
+        `B6 ${host.name} tells a conflict that is none: ${conflict}; written by${record ? writersOf(record) : ''}`,
+      );
+  }
 }
 
-/** B3: the same heads mean the same digests and, row for row, the same books. */
+/**
+ * B3: the same heads mean the same digests and, row for row, the same books. Of an op that came as its hash only, and
+ * what superseded it not yet, one of two has the older value: until that comes they cannot be compared.
+ */
 function checkEqualPairs(world: World): void {
-  const up = world.hosts.filter((host) => host.isReady());
-  const first = new Map<string, { host: Host; digests: string; text: string }>();
-  for (const host of up) {
-    const { books } = host.appliance() ?? {};
-    if (!books) continue;
-    const heads = Object.entries(books.heads()).sort().join(' ');
-    const digests = JSON.stringify(books.digests());
+  const first = new Map<string, Host>();
+  for (const host of world.hosts) {
+    if (!host.isReady()) continue;
+    const heads = Object.entries(host.appliance()?.books.heads() ?? {})
+      .sort()
+      .join(' ');
     const known = first.get(heads);
-    if (!known) first.set(heads, { host, digests, text: '' });
-    else {
-      const texts = [known.host, host].map((each) => booksText(readBooks(each.appliance()?.books ?? books)));
-      if (texts[0] !== texts[1])
-        world.broken(
-          `B3 ${known.host.name} and ${host.name} hold the same ops and differ: ${firstDifference(texts[0] ?? '', texts[1] ?? '')}`,
-        );
-      if (known.digests !== digests)
-        world.broken(`B3 ${known.host.name} and ${host.name} have other digests: ${known.digests} ${digests}`);
-    }
+    if (!known) first.set(heads, host);
+    else if (world.ledger.held(known).isComplete && world.ledger.held(host).isComplete) checkEqual(world, known, host);
+    else world.trace.count(world.loop.now(), host.name, 'equal heads, incomplete');
   }
+}
+
+function checkEqual(world: World, a: Host, b: Host): void {
+  const [mine, theirs] = [a.appliance()?.books, b.appliance()?.books];
+  if (!mine || !theirs) return;
+  const texts = [booksText(readBooks(mine)), booksText(readBooks(theirs))] as const;
+  if (texts[0] !== texts[1])
+    world.broken(`B3 ${a.name} and ${b.name} hold the same ops and differ: ${firstDifference(...texts)}`);
+  const digests = [JSON.stringify(mine.digests()), JSON.stringify(theirs.digests())];
+  if (digests[0] !== digests[1]) world.broken(`B3 ${a.name} and ${b.name} have other digests: ${digests.join(' ')}`);
 }
 
 /** Whether all that run hold the same. */

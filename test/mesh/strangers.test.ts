@@ -3,11 +3,15 @@
 
 import { describe, expect, test } from 'vitest';
 import { connectionsPendingMax, frameBytesMax, handshakeMs } from '../../src/core/limits.ts';
+import { step } from '../../src/core/session.ts';
+import { createSession, type OwnSide } from '../../src/core/session-state.ts';
 import { makeSomeone } from '../edges/peer-pair.ts';
 import { until } from '../waiting.ts';
 import { alarmsOf, isLinked, linked, openAppliance, peerOf, statusOf, type TestAppliance } from './appliances.ts';
 import { expectUnharmed, openPairOfAppliances } from './pair.ts';
-import { callOn, hello, type Stranger } from './stranger.ts';
+import { callOn, enter, hello, type Stranger } from './stranger.ts';
+
+type Frame = Parameters<Stranger['send']>[0];
 
 const refusals = ({ log }: TestAppliance, id: string) =>
   log.filter(({ level, facts }) => level === 'warn' && facts.peer === id);
@@ -126,6 +130,18 @@ describe('a member of the shop', () => {
     await expectUnharmed(bar, cellar);
   });
 
+  test('C4 of an older protocol is told which appliance to update', () => {
+    const own = { protocol: { min: 2, max: 3 }, isPeerProof: () => true } as unknown as OwnSide;
+    const message = { type: 'proof', protocol: { min: 1, max: 1 }, proof: '' } as const;
+    const { session, effects } = step(createSession('listener', 0), { kind: 'message', message }, own, 1);
+    const words = 'it speaks protocol 1 to 1, we speak 2 to 3: update that appliance';
+    expect(effects).toEqual([
+      { kind: 'send', message: { type: 'bye', reason: words } },
+      { kind: 'close', reason: 'protocol_mismatch', detail: words },
+    ]);
+    expect(session.phase).toBe('closed');
+  });
+
   test('C4 whose protocol range was changed on the way is refused: it is part of the proof', async () => {
     const { bar, cellar } = await openPairOfAppliances();
     const stranger = await callOn(bar);
@@ -170,6 +186,48 @@ describe('a member of the shop', () => {
     expect(isLinked(bar, cellar)).toBe(true);
     await expectUnharmed(bar, cellar);
   });
+
+  test.each<[string, (id: string) => Frame, string]>([
+    ['no JSON', () => 'once upon a time', 'a message that cannot be read'],
+    ['no commits', () => new Uint8Array([1, 2, 3]), 'a frame of commits that cannot be read'],
+    ['another kind of frame', () => new Uint8Array(500).fill(9), 'a frame of commits that cannot be read'],
+    ['a second greeting', (id) => hello(id), 'hello on an open link'],
+    ['a second proof', () => ({ type: 'proof', protocol: { min: 1, max: 1 }, proof: '' }), 'proof on an open link'],
+    [
+      'a want of a million',
+      () => ({ type: 'want', replicas: Array(5000).fill('a'), heads: {}, again: true }),
+      'a message that cannot be read',
+    ],
+    [
+      'a ping from before time',
+      () => ({ type: 'ping', at: -1, heads: '', books: '' }),
+      'a message that cannot be read',
+    ],
+    ['half a pong', () => ({ type: 'pong', at: 1 }), 'a message that cannot be read'],
+    ['a frame too large', () => new Uint8Array(frameBytesMax + 1), `a frame of more than ${frameBytesMax} bytes came`],
+  ])('that sends %s on an open link is cut off, with the reason beside its name', async (_what, frame, words) => {
+    const { bar, cellar } = await openPairOfAppliances();
+    const stranger = await enter(bar);
+    stranger.send(frame(stranger.id));
+    await stranger.closes();
+    await until('it is shown', () => peerOf(bar, stranger)?.lastError?.includes(words) === true);
+    await expectUnharmed(bar, cellar);
+    const again = await enter(bar, { by: stranger.who });
+    expect(isLinked(bar, again)).toBe(true);
+  });
+
+  test.each(['want', 'ack', 'ping', 'heads', 'sync_request'])(
+    'that says %s before the greeting is refused',
+    async (type) => {
+      const { bar, cellar } = await openPairOfAppliances();
+      const stranger = await callOn(bar);
+      stranger.prove();
+      const anything = { replicas: [], heads: {}, hashes: {}, again: false, bidirectional: true, at: 1, books: '' };
+      stranger.send({ ...anything, ...(type === 'ping' && { heads: '' }), type });
+      await expectRefused(bar, stranger, `${type} before the greeting`);
+      await expectUnharmed(bar, cellar);
+    },
+  );
 
   test('B10 that was revoked is cut off at once, refused from then on, and shown', async () => {
     const { bar, cellar } = await openPairOfAppliances();

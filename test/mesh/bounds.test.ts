@@ -6,7 +6,7 @@ import { frameBytesMax, linkBufferBytesMax, opNumberMax, originsMax, windowBytes
 import { makeSomeone } from '../edges/peer-pair.ts';
 import { until } from '../waiting.ts';
 import { equal, hasTicket, isLinked, linked, openAppliance, peerOf, type TestAppliance } from './appliances.ts';
-import { createAuthor, frameOf, ticketOp } from './author.ts';
+import { createAuthor, frameOf, productOp, ticketOp } from './author.ts';
 import { enterInHand } from './in-hand.ts';
 import { expectUnharmed, openPairOfAppliances } from './pair.ts';
 import { openCable } from './proxy.ts';
@@ -103,6 +103,29 @@ describe('a peer that sends more than it was asked for', () => {
     }
     expect(delays.length).toBeGreaterThan(10);
     expect(delays.toSorted((a, b) => a - b)[Math.floor(delays.length * 0.95)]).toBeLessThan(500);
+    await expectUnharmed(bar, cellar);
+  }, 60_000);
+
+  test('B8 of edits that wait for what never comes, slows down no sale', async () => {
+    const { bar, cellar } = await openPairOfAppliances();
+    const stranger = await enter(bar);
+    const author = createAuthor(stranger.who);
+    const never = { [`${'b'.repeat(26)}.1`]: 5 };
+    for (let burst = 0; burst < 160; burst++) {
+      const edits = Array.from({ length: 250 }, (_, index) =>
+        productOp(`p-${burst}-${index}`, { '/name': 'x' }, never),
+      );
+      stranger.send(frameOf(author, author.write(edits)));
+    }
+    await until('all are here', () => bar.appliance.books.heads()[author.origin] === 40_000, 30_000);
+    await equal(bar, cellar);
+    const delays: number[] = [];
+    for (let sold = 0; sold < 20; sold++) {
+      const startedAt = performance.now();
+      await bar.sell(`till-${sold}`);
+      delays.push(performance.now() - startedAt);
+    }
+    expect(delays.toSorted((a, b) => a - b)[10]).toBeLessThan(100);
     await expectUnharmed(bar, cellar);
   }, 60_000);
 

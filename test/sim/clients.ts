@@ -1,10 +1,9 @@
 // Requests to appliances, as an edge would make them: each attempt has a name of its own that travels in its ops, is
 // known to the ledger before it is answered, and must be answered by a living appliance.
 
-import type { Books } from '../../src/core/books.ts';
 import type { Command, CommandContext, Outcome } from '../../src/core/command.ts';
 import type { Host } from './host.ts';
-import { type Attempt, waitingAt } from './ledger.ts';
+import { type Attempt, markersInSight } from './ledger.ts';
 import type { World } from './world.ts';
 
 export type Answer = 'accepted' | 'refused' | 'unknown';
@@ -39,8 +38,7 @@ export function send(world: World, host: Host, request: Request, done: (answer: 
     host: host.name,
     entity,
     id,
-    knows: {},
-    unseen: new Set(),
+    saw: [],
     draftCount: 0,
     answer: 'waiting',
   };
@@ -60,11 +58,10 @@ export function send(world: World, host: Host, request: Request, done: (answer: 
   watch(world, host, attempt, () => answered('unknown', 'no answer'));
 }
 
-/** Notes what the author's books held at the moment of each decision. */
+/** Notes what the author sees of the record at the moment of each decision. */
 function observed(command: Command<unknown>, attempt: Attempt, host: Host): Command<unknown> {
   return (context: CommandContext) => {
-    const books: Books = context.books;
-    Object.assign(attempt, { knows: books.heads(), unseen: waitingAt(host) });
+    attempt.saw = markersInSight(host, attempt.entity, attempt.id);
     const decision = command(context);
     attempt.draftCount = decision.ok ? decision.drafts.length : 0;
     return decision;

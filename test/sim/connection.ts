@@ -44,6 +44,12 @@ export type End = {
   vanish(isTold: boolean): void;
 };
 
+/** What a frame is, for the trace. Commits are told by their size: signatures differ from run to run. */
+function frameText(frame: Frame): string {
+  const bytes = `${frameBytes(frame)} bytes`;
+  return typeof frame === 'string' ? `${frame.slice(0, 400)}, ${bytes}` : `commits, ${bytes}`;
+}
+
 export function createEnd(setup: EndSetup): End {
   const { loop, dice, trace, own, path } = setup;
   let events: ConnectionEvents | null = null;
@@ -101,7 +107,7 @@ export function createEnd(setup: EndSetup): End {
       if (isClosed || own.process.state === 'dead') return;
       if (frameBytes(frame) > frameBytesMax) throw new Error(`B8 a frame of ${frameBytes(frame)} bytes`);
       setup.onFrame(frame);
-      trace.note(loop.now(), own.host, `> ${setup.other.host} #${setup.number} ${frameBytes(frame)} bytes`);
+      trace.note(loop.now(), own.host, `> ${setup.other.host} #${setup.number} ${frameText(frame)}`);
       wire.send(frame);
     },
     bufferedBytes: () => wire.queuedBytes(),

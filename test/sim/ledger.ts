@@ -11,9 +11,8 @@ export type Attempt = {
   readonly host: string;
   readonly entity: string;
   readonly id: string;
-  knows: Heads;
-  /** Ops below those heads that the author's books did not show yet: they wait for what they are an answer to. */
-  unseen: ReadonlySet<string>;
+  /** Attempts whose edits made up the record as the author saw it when it last decided. */
+  saw: readonly string[];
   /** How many ops it wanted to write when it last decided. */
   draftCount: number;
   /** accepted: answered with 2xx; unknown: no answer, or one that says so. */
@@ -38,7 +37,13 @@ export type Ledger = {
   held(host: Host): Held;
 };
 
-export type Held = { readonly ops: JournalOp[]; readonly markers: ReadonlySet<string>; readonly isComplete: boolean };
+export type Held = {
+  readonly ops: JournalOp[];
+  readonly markers: ReadonlySet<string>;
+  readonly isComplete: boolean;
+  /** It holds an op that its author has written again: a branch of a fork that is void, until it hears so. */
+  readonly hasVoid: boolean;
+};
 
 type ArrivalRow = { seq: number; origin: string; number: number; header: string | null; payload: string | Buffer };
 
@@ -52,9 +57,24 @@ const wholeRecordOps = `SELECT origins.origin, ops.key % 1099511627776 AS number
 const deferredOps = `SELECT origins.origin, deferred.op % 1099511627776 AS number
   FROM deferred JOIN origins ON origins.number = deferred.op / 1099511627776`;
 
-/** Ops that wait in a host's journal. */
-export const waitingAt = (host: Host): ReadonlySet<string> =>
-  new Set(host.disk.rows<{ origin: string; number: number }>(deferredOps).map(dotOf));
+const liveMarkers = `SELECT json_extract(ops.payload, '$.by') AS marker
+  FROM records JOIN json_each(records.ops) AS live JOIN ops ON ops.key = live.value WHERE records.entity = ? AND records.id = ?`;
+
+/** Attempts whose edits are what a reader of the record sees at a host, also in the middle of a commit there. */
+export const markersInSight = (host: Host, entity: string, id: string): string[] =>
+  host.disk.rows<{ marker: string }>(liveMarkers, entity, id).map(({ marker }) => marker);
+
+/** What somebody saw, what the authors of that had seen, and so on. */
+function knownTo(attempt: Attempt, attempts: ReadonlyMap<string, Attempt>): ReadonlySet<string> {
+  const known = new Set<string>();
+  const left = [...attempt.saw];
+  for (let marker = left.pop(); marker !== undefined; marker = left.pop()) {
+    if (known.has(marker)) continue;
+    known.add(marker);
+    left.push(...(attempts.get(marker)?.saw ?? []));
+  }
+  return known;
+}
 
 /** Whether a host with these heads holds all that an op's author says to have seen. */
 const isCovered = (op: JournalOp, heads: Heads): boolean =>
@@ -104,12 +124,18 @@ export function createLedger(): Ledger {
     }
     const whole = new Set(host.disk.rows<{ origin: string; number: number }>(wholeRecordOps).map(dotOf));
     const everyOp = [...ops.values()].flat();
-    const deferred = waitingAt(host);
+    const deferred = new Set(host.disk.rows<{ origin: string; number: number }>(deferredOps).map(dotOf));
     const waits = (op: JournalOp): boolean => deferred.has(dotOf(op)) && !isCovered(op, heads);
     const hidden = covered.filter((op) => isRecordOp(op) && !whole.has(dotOf(op)) && isSuperseded(op, everyOp));
     const left = covered.filter((op) => !hidden.includes(op) && !waits(op));
     const markers = new Set(covered.map(({ marker }) => marker));
-    return { ops: left, markers, isComplete: !covered.some(waits) && hidden.every((op) => isSuperseded(op, left)) };
+    const hasVoid = covered.some((op) => op.entity !== 'fork' && opsOf.get(op.marker)?.at(-1) !== op);
+    return {
+      ops: left,
+      markers,
+      hasVoid,
+      isComplete: !covered.some(waits) && hidden.every((op) => isSuperseded(op, left)),
+    };
   };
   return {
     attempts,
@@ -146,8 +172,7 @@ function readOp(
     payload: row.payload,
     content,
     marker: attempt?.marker ?? 'fork',
-    knows: attempt?.knows ?? {},
-    unseen: attempt?.unseen ?? new Set(),
+    knows: attempt ? knownTo(attempt, attempts) : new Set(),
   };
 }
 

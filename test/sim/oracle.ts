@@ -1,7 +1,6 @@
 // What the books must be, worked out a second time from the ops themselves and from who knew what when they wrote: plain
 // loops over everything, no vectors, no pruning, no sums. It shares no code with the merge, the fold or storage.
 
-import type { Heads } from '../../src/core/heads.ts';
 import type { JsonObject } from '../../src/core/json.ts';
 
 /** An op as it stands in a journal. `marker` names the attempt that wrote it. */
@@ -15,10 +14,8 @@ export type JournalOp = {
   readonly payload: string;
   readonly content: JsonObject;
   readonly marker: string;
-  /** Heads of the author's books when it decided. */
-  readonly knows: Heads;
-  /** Ops below those heads that it did not see all the same. */
-  readonly unseen: ReadonlySet<string>;
+  /** Attempts whose edits of this record the author knew when it wrote. */
+  readonly knows: ReadonlySet<string>;
 };
 
 export type ExpectedRecord = {
@@ -75,10 +72,7 @@ function keepEarliest(facts: Map<string, JournalOp>, op: JournalOp): void {
 }
 
 /** Whether the author of `later` knew `earlier` when it wrote. */
-export const knew = (later: JournalOp, earlier: JournalOp): boolean =>
-  later.origin === earlier.origin
-    ? later.number > earlier.number
-    : (later.knows[earlier.origin] ?? 0) >= earlier.number && !later.unseen.has(dotOf(earlier));
+export const knew = (later: JournalOp, earlier: JournalOp): boolean => later.knows.has(earlier.marker);
 
 function expectedRecord(ops: readonly JournalOp[]): ExpectedRecord {
   const { entity, id } = ops[0] as JournalOp;

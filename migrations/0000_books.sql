@@ -71,8 +71,6 @@ CREATE TABLE `tickets` (
 --> statement-breakpoint
 CREATE UNIQUE INDEX `tickets_by_id` ON `tickets` (`id`);
 --> statement-breakpoint
-CREATE INDEX `tickets_by_number` ON `tickets` (`terminal`, `number`) WHERE `number` IS NOT NULL;
---> statement-breakpoint
 CREATE INDEX `tickets_by_sold_at` ON `tickets` (`sold_at`);
 --> statement-breakpoint
 CREATE INDEX `tickets_by_customer` ON `tickets` (`customer`) WHERE `customer` IS NOT NULL;
@@ -91,7 +89,20 @@ CREATE TABLE `movements` (
 CREATE UNIQUE INDEX `movements_by_id` ON `movements` (`id`) WHERE `id` IS NOT NULL;
 --> statement-breakpoint
 -- Movements of a product, filled in behind the sales (see storage/movement-index.ts).
-CREATE TABLE `product_movements` (`product` TEXT NOT NULL, `movement` INTEGER NOT NULL, PRIMARY KEY (`product`, `movement`)) WITHOUT ROWID;
+CREATE TABLE `product_movements` (
+  `block` INTEGER NOT NULL,
+  `product` TEXT NOT NULL,
+  `movement` INTEGER NOT NULL,
+  PRIMARY KEY (`block`, `product`, `movement`)
+) WITHOUT ROWID;
+--> statement-breakpoint
+-- Tickets of a till by their number, filled in behind the sales (see storage/ticket-numbers.ts). `ticket` is its `seq`.
+CREATE TABLE `ticket_numbers` (
+  `terminal` TEXT NOT NULL,
+  `number` TEXT NOT NULL,
+  `ticket` INTEGER NOT NULL,
+  PRIMARY KEY (`terminal`, `number`, `ticket`)
+) WITHOUT ROWID;
 --> statement-breakpoint
 CREATE TABLE `stock` (
   `product` TEXT PRIMARY KEY NOT NULL,

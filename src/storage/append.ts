@@ -10,6 +10,7 @@ import { foldOp, foldStored } from './fold.ts';
 import { indexMovements } from './movement-index.ts';
 import { pruneOps } from './prune.ts';
 import { type OriginState, storedSums, writeMeta } from './state.ts';
+import { indexNumbers } from './ticket-numbers.ts';
 import { addChange, countTerm, keyOf, originState, setOrigin, type Unit } from './unit.ts';
 
 /** Writes one op of our own. It is sealed with its neighbours, at the latest by `finish`. */
@@ -50,6 +51,7 @@ export function finish(unit: Unit): void {
   foldDeferred(unit);
   settleStock(unit);
   indexMovements(unit);
+  indexNumbers(unit);
   pruneOps(unit);
   for (const origin of unit.touchedOrigins) {
     const state = unit.state.origins.get(origin);

@@ -29,6 +29,7 @@ import { movementsOfProduct } from './movement-index.ts';
 import type { Handle } from './open.ts';
 import { headsOf, type Part, type StorageState } from './state.ts';
 import type { MovementTableRow, RecordTableRow, StockTableRow, TicketTableRow } from './statements.ts';
+import { countNumber } from './ticket-numbers.ts';
 import { indexOfKey, type PendingStock } from './unit.ts';
 
 export type BooksSource = {
@@ -65,7 +66,7 @@ export function createBooks(source: BooksSource): Books {
       return row && ticketRow(source, row);
     },
     tickets: (filter) => ticketPage(source, filter),
-    hasTicketNumber: (terminalId, number) => (statements().ticketsOfNumber.get(terminalId, number)?.count ?? 0) > 0,
+    hasTicketNumber: (terminalId, number) => ticketsOfNumber(source, terminalId, number) > 0,
     movement(id) {
       const row = statements().movementById.get(id);
       return row && movementRow(source, row);
@@ -159,9 +160,7 @@ function recordPage(source: BooksSource, entity: RecordEntity, filter: RecordFil
 export function ticketRow(source: BooksSource, row: TicketTableRow): TicketRow {
   const { payload, origin } = factOf(source, row.op);
   const sameNumber =
-    row.terminal !== null && row.number !== null
-      ? (source.handle().statements.ticketsOfNumber.get(row.terminal, row.number)?.count ?? 0)
-      : 0;
+    row.terminal !== null && row.number !== null ? ticketsOfNumber(source, row.terminal, row.number) : 0;
   return {
     id: row.id,
     payload: payload as unknown as TicketPayload,
@@ -170,6 +169,9 @@ export function ticketRow(source: BooksSource, row: TicketTableRow): TicketRow {
     hasRival: row.rival === 1,
   };
 }
+
+const ticketsOfNumber = (source: BooksSource, terminal: string, number: string): number =>
+  countNumber(source.handle().statements, source.state(), source.memory.numbers, terminal, number);
 
 function ticketPage(source: BooksSource, filter: TicketFilter): Page<TicketRow> {
   const wheres = ['seq > ?'];

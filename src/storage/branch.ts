@@ -109,6 +109,8 @@ export function refold(unit: Unit): void {
   state.movement = 0;
   state.movementIndexed = 0;
   writeMeta(statements, 'movement_indexed', 0);
+  state.numbersIndexed = 0;
+  writeMeta(statements, 'numbers_indexed', 0);
   unit.stock.clear();
   unit.memory.forget();
   for (let after = 0; ; ) {

@@ -11,8 +11,9 @@ import {
 import { isSameJson, type Json, type JsonObject } from '../core/json.ts';
 import { compareOps, type OpHeader, parseHeader, parsePayload, writtenAtMs } from '../core/op.ts';
 import { recordRival, type Side, settleRivals } from './conflicts.ts';
-import { movementsOfProduct } from './movement-index.ts';
+import { blockOf, movementsOfProduct } from './movement-index.ts';
 import { type MovementTableRow, movementsPerInsert, type TicketTableRow } from './statements.ts';
+import { addNumber, removeNumber } from './ticket-numbers.ts';
 import { countTerm, indexOfKey, numberOfKey, type Place, pendingStock, type Unit } from './unit.ts';
 
 export function foldTicket(unit: Unit, place: Place, header: OpHeader, payload: JsonObject, hash: Uint8Array): boolean {
@@ -34,18 +35,21 @@ export function foldTicket(unit: Unit, place: Place, header: OpHeader, payload: 
   countDerived(unit, header.id, movements, 1);
   for (const { productId, quantity } of movements) moveStock(unit, productId, quantity, header, 1);
   const rival = meeting ? Number(settleRivals(unit, 'ticket', header.id, { ...header, ...place, values: body })) : 0;
+  const terminal = textOrNull(body.terminalId);
+  const number = textOrNull(body.number);
   unit.statements.addTicket.run(
     place.arrival,
     place.key,
     header.id,
-    textOrNull(body.terminalId),
-    textOrNull(body.number),
+    terminal,
+    number,
     textOrNull(body.customerId),
     soldAtMs(body.soldAt, header),
     firstMovement,
     movements.length,
     rival,
   );
+  addNumber(unit, { seq: place.arrival, terminal, number });
   countTerm(unit, 'tickets', hash, 1);
   return true;
 }
@@ -110,12 +114,13 @@ function removeTicket(unit: Unit, ticket: TicketTableRow, payloadHash: Uint8Arra
     countDerived(unit, ticket.id, rows.map(termOf), -1);
   }
   unit.statements.deleteTicket.run(ticket.seq);
+  removeNumber(unit, ticket);
   countTerm(unit, 'tickets', payloadHash, -1);
 }
 
 function removeMovement(unit: Unit, row: MovementTableRow): void {
   unit.statements.deleteMovement.run(row.row);
-  unit.statements.unindexMovement.run(row.product, row.row);
+  unit.statements.unindexMovement.run(blockOf(row.row), row.product, row.row);
   moveStock(unit, row.product, -row.quantity, undefined, -1);
   pendingStock(unit, row.product).updatedAt = latestMovementMs(unit, row.product);
 }

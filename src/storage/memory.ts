@@ -1,8 +1,9 @@
 // What storage remembers of committed rows, so that a sale need not ask the database for what the last one told it: stock
-// levels, and which records live. Nothing here is ever newer than the disk; in doubt it is emptied.
+// levels, which records live, which numbers the last tickets had. In doubt it is emptied.
 
 import type { RecordEntity } from '../core/books.ts';
 import { rememberedLevelsMax, rememberedRecordsMax } from '../core/limits.ts';
+import type { NumbersBehind } from './ticket-numbers.ts';
 
 export type StockLevel = {
   readonly onHand: number;
@@ -21,16 +22,25 @@ export type Memory = {
   /** Grows with every change of a record, be it on disk yet or not, and with every change taken back. */
   recordRevision(): number;
   recordsChanged(): void;
+  /** As of the open unit, unlike the rest (see ticket-numbers.ts). */
+  readonly numbers: NumbersBehind;
+  /** A unit was rolled back. */
+  takenBack(): void;
   forget(): void;
 };
 
 export function createMemory(): Memory {
   const levels = new Map<string, StockLevel>();
   const livingByEntity = new Map<RecordEntity, Map<string, boolean>>();
+  const numbers: NumbersBehind = { counts: null };
   let revision = 0;
   const recordsChanged = (): void => {
     revision += 1;
     for (const living of livingByEntity.values()) living.clear();
+  };
+  const takenBack = (): void => {
+    recordsChanged();
+    numbers.counts = null;
   };
   return {
     level: (product) => levels.get(product),
@@ -50,9 +60,11 @@ export function createMemory(): Memory {
     },
     recordRevision: () => revision,
     recordsChanged,
+    numbers,
+    takenBack,
     forget() {
       levels.clear();
-      recordsChanged();
+      takenBack();
     },
   };
 }

@@ -1,19 +1,26 @@
 // Which movements a product has. A plain index would touch as many pages as a commit has ticket lines, and halve the rate
-// of sales; so rows are added behind the sales, thousands at a time in the order of the index, and the few that are not
-// yet in it are scanned.
+// of sales; so rows are added behind the sales, a block of movements at a time in the order of the index, and the few
+// that are not yet in it are scanned. Blocks follow each other in the index, so that adding one writes only its end,
+// however large the shop's past; a read looks into each block.
 
 import { type StorageState, writeMeta } from './state.ts';
 import type { MovementTableRow, Statements } from './statements.ts';
 import type { Unit } from './unit.ts';
 
-/** Movements not yet in the index, at most: the price of a read by product. */
-const unindexedMax = 4096;
+/** Movements of one block: what a read by product scans at most, and what a year of a busy shop has 500 of. */
+export const movementsPerBlock = 4096;
+
+/** Of a movement's row; rows begin at 1. */
+export const blockOf = (row: number): number => Math.floor((row - 1) / movementsPerBlock);
 
 export function indexMovements(unit: Unit): void {
   const { state } = unit;
-  if (state.movement - state.movementIndexed < unindexedMax) return;
-  unit.statements.indexMovements.run(state.movementIndexed, state.movement);
-  state.movementIndexed = state.movement;
+  if (state.movement - state.movementIndexed < movementsPerBlock) return;
+  while (state.movement - state.movementIndexed >= movementsPerBlock) {
+    const upTo = state.movementIndexed + movementsPerBlock;
+    unit.statements.indexMovements.run(blockOf(upTo), state.movementIndexed, upTo);
+    state.movementIndexed = upTo;
+  }
   writeMeta(unit.statements, 'movement_indexed', state.movementIndexed);
 }
 
@@ -24,12 +31,12 @@ export function movementsOfProduct(
   after: number,
   limit: number,
 ): MovementTableRow[] {
-  const indexed = after < state.movementIndexed ? statements.movementsOfProduct.all(product, after, limit) : [];
-  if (indexed.length >= limit) return indexed;
-  const rest = statements.movementsOfProductSince.all(
-    Math.max(after, state.movementIndexed),
-    product,
-    limit - indexed.length,
-  );
-  return [...indexed, ...rest];
+  const found: MovementTableRow[] = [];
+  const lastBlock = state.movementIndexed / movementsPerBlock - 1;
+  for (let block = blockOf(after + 1); block <= lastBlock && found.length < limit; block++)
+    found.push(...statements.movementsOfProduct.all(block, product, after, limit - found.length));
+  if (found.length >= limit) return found;
+  const behind = Math.max(after, state.movementIndexed);
+  found.push(...statements.movementsOfProductSince.all(behind, product, limit - found.length));
+  return found;
 }

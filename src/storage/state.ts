@@ -37,6 +37,8 @@ export type StorageState = {
   movement: number;
   /** Last movement that its product's index holds. */
   movementIndexed: number;
+  /** Last row of the order of arrival whose ticket the index of numbers holds. */
+  numbersIndexed: number;
   epoch: number;
   /** Origins that have forked: numbers above may be of a branch that its author has called void. */
   voids: Heads;
@@ -75,6 +77,7 @@ export function loadState(statements: Statements, replicaId: string): StorageSta
     movement: statements.lastMovement.get()?.row ?? 0,
     deferred: statements.deferredCount.get()?.count ?? 0,
     movementIndexed: readMeta(statements, 'movement_indexed', 0),
+    numbersIndexed: readMeta(statements, 'numbers_indexed', 0),
     epoch,
     voids: readMeta<Heads>(statements, 'voids', {}),
   };

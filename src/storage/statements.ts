@@ -159,7 +159,16 @@ export function prepareStatements(database: BetterSqlite3.Database) {
     setTicketRival: write<[number, number]>('UPDATE tickets SET rival = ? WHERE seq = ?'),
     deleteTicket: write<[number]>('DELETE FROM tickets WHERE seq = ?'),
     ticketsOfNumber: read<[string, string], { count: number }>(
-      'SELECT count(*) AS count FROM tickets WHERE terminal = ? AND number = ?',
+      'SELECT count(*) AS count FROM (SELECT 1 FROM ticket_numbers WHERE terminal = ? AND number = ? LIMIT 2)',
+    ),
+    indexNumbers: write<[number, number]>(
+      'INSERT INTO ticket_numbers (terminal, number, ticket) SELECT terminal, number, seq FROM tickets WHERE seq > ? AND seq <= ? AND terminal IS NOT NULL AND number IS NOT NULL ORDER BY terminal, number, seq',
+    ),
+    unindexNumber: write<[string, string, number]>(
+      'DELETE FROM ticket_numbers WHERE terminal = ? AND number = ? AND ticket = ?',
+    ),
+    numbersAfter: read<[number], Pick<TicketTableRow, 'terminal' | 'number'>>(
+      'SELECT terminal, number FROM tickets WHERE seq > ?',
     ),
 
     lastMovement: read<[], { row: number }>('SELECT row FROM movements ORDER BY row DESC LIMIT 1'),
@@ -176,12 +185,14 @@ export function prepareStatements(database: BetterSqlite3.Database) {
       'INSERT INTO movements (row, id, op, line, product, kind, quantity) VALUES',
       '(?, ?, ?, ?, ?, ?, ?)',
     ),
-    indexMovements: write<[number, number]>(
-      'INSERT INTO product_movements (product, movement) SELECT product, row FROM movements WHERE row > ? AND row <= ? ORDER BY product, row',
+    indexMovements: write<[number, number, number]>(
+      'INSERT INTO product_movements (block, product, movement) SELECT ?, product, row FROM movements WHERE row > ? AND row <= ? ORDER BY product, row',
     ),
-    unindexMovement: write<[string, number]>('DELETE FROM product_movements WHERE product = ? AND movement = ?'),
-    movementsOfProduct: read<[string, number, number], MovementTableRow>(
-      'SELECT movements.* FROM product_movements JOIN movements ON movements.row = product_movements.movement WHERE product_movements.product = ? AND product_movements.movement > ? ORDER BY product_movements.movement LIMIT ?',
+    unindexMovement: write<[number, string, number]>(
+      'DELETE FROM product_movements WHERE block = ? AND product = ? AND movement = ?',
+    ),
+    movementsOfProduct: read<[number, string, number, number], MovementTableRow>(
+      'SELECT movements.* FROM product_movements JOIN movements ON movements.row = product_movements.movement WHERE product_movements.block = ? AND product_movements.product = ? AND product_movements.movement > ? ORDER BY product_movements.movement LIMIT ?',
     ),
     movementsOfProductSince: read<[number, string, number], MovementTableRow>(
       'SELECT * FROM movements WHERE row > ? AND product = ? ORDER BY row LIMIT ?',
@@ -206,9 +217,16 @@ export function prepareStatements(database: BetterSqlite3.Database) {
     ),
     deleteConflict: write<[string]>('DELETE FROM conflicts WHERE id = ?'),
 
-    clearState: ['records', 'barcodes', 'tickets', 'movements', 'product_movements', 'stock', 'deferred'].map((table) =>
-      write<[]>(`DELETE FROM ${table}`),
-    ),
+    clearState: [
+      'records',
+      'barcodes',
+      'tickets',
+      'movements',
+      'product_movements',
+      'ticket_numbers',
+      'stock',
+      'deferred',
+    ].map((table) => write<[]>(`DELETE FROM ${table}`)),
     suspendConflicts: write<[]>('UPDATE conflicts SET resolved_at = -1 WHERE resolved_at IS NULL'),
     dropSuspendedConflicts: write<[]>('DELETE FROM conflicts WHERE resolved_at = -1'),
     addEvidence: write<[number, string, number, string, Uint8Array]>(

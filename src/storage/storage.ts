@@ -140,7 +140,7 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
   }
 
   function rollBack(error: unknown): WriteFailure {
-    memory.recordsChanged();
+    memory.takenBack();
     const code = sqliteCode(error);
     try {
       if (handle?.database.inTransaction) handle.statements.rollback.run();

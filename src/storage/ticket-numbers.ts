@@ -1,0 +1,62 @@
+// How many tickets of a till carry a number, to tell one that is used twice. A plain index has a page for every till, and
+// each commit would write them all; so rows are added behind the sales, some hundred tickets at a time in the order of
+// the index. Those that are not yet in it are counted in memory, and read again from the tickets when that was emptied.
+
+import { type StorageState, writeMeta } from './state.ts';
+import type { Statements, TicketTableRow } from './statements.ts';
+import type { Unit } from './unit.ts';
+
+/** Rows of the order of arrival that the index may be behind. */
+const behindMax = 1024;
+
+/** Tickets not in the index, by till and number; counts what the open unit did as well. */
+export type NumbersBehind = {
+  /** Null when it is not known: then it is read when it is first asked for. */
+  counts: Map<string, number> | null;
+};
+
+export function countNumber(
+  statements: Statements,
+  state: StorageState,
+  numbers: NumbersBehind,
+  terminal: string,
+  number: string,
+): number {
+  numbers.counts ??= readBehind(statements, state);
+  const indexed = statements.ticketsOfNumber.get(terminal, number)?.count ?? 0;
+  return indexed + (numbers.counts.get(keyOf(terminal, number)) ?? 0);
+}
+
+type Numbered = Pick<TicketTableRow, 'seq' | 'terminal' | 'number'>;
+
+export function addNumber({ memory }: Unit, { terminal, number }: Numbered): void {
+  if (terminal !== null && number !== null) change(memory.numbers, keyOf(terminal, number), 1);
+}
+
+export function removeNumber({ memory, state, statements }: Unit, { seq, terminal, number }: Numbered): void {
+  if (terminal === null || number === null) return;
+  if (seq <= state.numbersIndexed) statements.unindexNumber.run(terminal, number, seq);
+  else change(memory.numbers, keyOf(terminal, number), -1);
+}
+
+export function indexNumbers({ state, statements, memory }: Unit): void {
+  if (state.seq - state.numbersIndexed < behindMax) return;
+  statements.indexNumbers.run(state.numbersIndexed, state.seq);
+  state.numbersIndexed = state.seq;
+  writeMeta(statements, 'numbers_indexed', state.numbersIndexed);
+  memory.numbers.counts = new Map();
+}
+
+function readBehind(statements: Statements, state: StorageState): Map<string, number> {
+  const numbers: NumbersBehind = { counts: new Map() };
+  for (const { terminal, number } of statements.numbersAfter.all(state.numbersIndexed))
+    if (terminal !== null && number !== null) change(numbers, keyOf(terminal, number), 1);
+  return numbers.counts ?? new Map();
+}
+
+function change({ counts }: NumbersBehind, key: string, by: 1 | -1): void {
+  counts?.set(key, (counts.get(key) ?? 0) + by);
+}
+
+/** No two pairs have the same. */
+const keyOf = (terminal: string, number: string): string => `${terminal.length} ${terminal}${number}`;

@@ -1,0 +1,108 @@
+// What is written behind the sales, and what is remembered between them: reads tell the same as if it were not so.
+
+import { describe, expect, test } from 'vitest';
+import { createMovement, type MovementBody } from '../../src/commands/create-movement.ts';
+import type { MovementRow } from '../../src/core/books.ts';
+import { movementsPerBlock } from '../../src/storage/movement-index.ts';
+import { carry, createFaultyDisk, type OpenedBooks, openBooks, rows } from './opened.ts';
+
+const inBatches = async (count: number, run: (index: number) => Promise<unknown>): Promise<void> => {
+  for (let from = 0; from < count; from += 250)
+    await Promise.all(Array.from({ length: Math.min(250, count - from) }, (_, index) => run(from + index)));
+};
+
+const sellNumbered = (books: OpenedBooks, id: string, number: number, terminalId = 'till-1') =>
+  books.sell(id, { terminalId, number: String(number) });
+
+const isTwice = (books: OpenedBooks, id: string) => books.storage.books.ticket(id)?.hasDuplicateNumber;
+
+const indexedCount = (books: OpenedBooks) =>
+  rows<{ count: number }>(books.path, 'SELECT count(*) AS count FROM ticket_numbers')[0]?.count ?? 0;
+
+describe('numbers of tickets', () => {
+  test('used twice are told, in the index or not yet, and after a new start', async () => {
+    const books = openBooks();
+    await inBatches(1500, (index) => sellNumbered(books, `t-${index}`, index));
+    expect(indexedCount(books)).toBeGreaterThan(1000);
+    expect(indexedCount(books)).toBeLessThan(1500);
+    await sellNumbered(books, 'again-0', 0);
+    await sellNumbered(books, 'again-1499', 1499);
+    await sellNumbered(books, 'elsewhere-1', 1, 'till-2');
+    const twice = (opened: OpenedBooks) =>
+      ['t-0', 'again-0', 't-1499', 'again-1499', 't-1', 't-1498', 'elsewhere-1'].filter((id) => isTwice(opened, id));
+    expect(twice(books)).toEqual(['t-0', 'again-0', 't-1499', 'again-1499']);
+    expect(twice(books.reopen())).toEqual(['t-0', 'again-0', 't-1499', 'again-1499']);
+  });
+
+  test.each([0, 1200])('B3 go with the ticket that gives way to an earlier one, %i tickets later', async (later) => {
+    const [bar, attic] = [openBooks(), openBooks()];
+    attic.clock.now -= 60_000;
+    await sellNumbered(attic, 'same', 2);
+    await sellNumbered(bar, 'same', 1);
+    await inBatches(later, (index) => sellNumbered(bar, `t-${index}`, 100 + index));
+    carry(attic, bar);
+    await sellNumbered(bar, 'one', 1);
+    expect(isTwice(bar, 'one')).toBe(false);
+    await sellNumbered(bar, 'two', 2);
+    expect([isTwice(bar, 'two'), isTwice(bar, 'same')]).toEqual([true, true]);
+  });
+
+  test('of a commit that was taken back do not count', async () => {
+    const books = openBooks();
+    await sellNumbered(books, 't-1', 1);
+    const broken = books.storage.write(() => {
+      throw new Error('a defect');
+    });
+    expect(broken.ok).toBe(false);
+    const disk = createFaultyDisk();
+    const failing = openBooks({ openDatabase: disk.openDatabase });
+    await sellNumbered(failing, 't-1', 1);
+    disk.arm('commit fails');
+    expect((await sellNumbered(failing, 't-2', 2)).ok).toBe(false);
+    for (const opened of [books, failing]) {
+      await sellNumbered(opened, 't-3', 2);
+      await sellNumbered(opened, 't-4', 1);
+      expect([isTwice(opened, 't-3'), isTwice(opened, 't-1')]).toEqual([false, true]);
+    }
+  });
+});
+
+test('movements of a product are the same page by page as all at once, over blocks and what is not yet in one', async () => {
+  const books = openBooks();
+  await inBatches(movementsPerBlock + 1500, (index) => {
+    const body: MovementBody = { productId: `p-${index % 7}`, kind: 'receipt', quantity: 1 + (index % 9) };
+    return books.run(createMovement({ id: `m-${index}`, by: 'admin', body }));
+  });
+  const { movements } = books.storage.books;
+  const all = movements({ limit: 10_000 }).rows;
+  expect(all).toHaveLength(movementsPerBlock + 1500);
+  for (const productId of ['p-0', 'p-6', 'p-none']) {
+    const paged: MovementRow[] = [];
+    for (let after: string | undefined = '0'; after !== undefined; ) {
+      const page = movements({ productId, after, limit: 97 });
+      paged.push(...page.rows);
+      after = page.next ?? undefined;
+    }
+    expect(paged).toEqual(all.filter((row) => row.productId === productId));
+  }
+});
+
+describe('stock levels', () => {
+  test.each(['commit fails', 'commit fails, yet is there'] as const)(
+    'B4 are the sum of the movements on disk when a %s',
+    async (fault) => {
+      const disk = createFaultyDisk();
+      const books = openBooks({ openDatabase: disk.openDatabase });
+      for (const id of ['t-1', 't-2']) await books.sell(id);
+      disk.arm(fault);
+      expect((await books.sell('t-3')).ok).toBe(false);
+      await books.sell('t-4');
+      const sold = rows<{ sum: number }>(books.path, 'SELECT sum(quantity) AS sum FROM movements')[0]?.sum;
+      expect(books.storage.books.stock('coffee')?.onHand).toBe(sold);
+      const copy = openBooks();
+      carry(books, copy);
+      expect(copy.storage.books.digests()).toEqual(books.storage.books.digests());
+      expect(books.reopen().storage.books.stock('coffee')?.onHand).toBe(sold);
+    },
+  );
+});

@@ -41,8 +41,6 @@ export type Held = {
   readonly ops: JournalOp[];
   readonly markers: ReadonlySet<string>;
   readonly isComplete: boolean;
-  /** It holds an op that its author has written again: a branch of a fork that is void, until it hears so. */
-  readonly hasVoid: boolean;
 };
 
 type ArrivalRow = { seq: number; origin: string; number: number; header: string | null; payload: string | Buffer };
@@ -129,11 +127,10 @@ export function createLedger(): Ledger {
     const hidden = covered.filter((op) => isRecordOp(op) && !whole.has(dotOf(op)) && isSuperseded(op, everyOp));
     const left = covered.filter((op) => !hidden.includes(op) && !waits(op));
     const markers = new Set(covered.map(({ marker }) => marker));
-    const hasVoid = covered.some((op) => op.entity !== 'fork' && opsOf.get(op.marker)?.at(-1) !== op);
     return {
       ops: left,
       markers,
-      hasVoid,
+
       isComplete: !covered.some(waits) && hidden.every((op) => isSuperseded(op, left)),
     };
   };

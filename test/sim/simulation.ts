@@ -79,12 +79,12 @@ function play(world: World, options: SimulationOptions): void {
   });
   const faults = startFaults(world, rules, dice.pick([700, 1500, 4000]), options.faultKinds ?? null);
   world.run((options.faultySeconds ?? 90) * 1000, rules.afterEvent);
-  rules.checkAll(false);
+  rules.checkAll();
   faults.heal();
   world.run(5_000, rules.afterEvent);
   workload.close();
   settle(world, rules, workload);
-  rules.checkAll(true);
+  rules.checkAll();
   world.run(1);
   calm(world, rules);
 }
@@ -102,7 +102,7 @@ function calm(world: World, rules: Rules): void {
   const idle = watchEcho(world);
   world.run(60_000, rules.afterEvent);
   idle.check(60);
-  rules.checkAll(true);
+  rules.checkAll();
   checkHonest(world);
   world.run(1);
 }

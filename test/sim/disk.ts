@@ -84,7 +84,7 @@ export function createDisk(path: string): Disk {
       if (fault === 'crash before commit') return end();
       if (fault === 'commit fails') return refuse(handle, 'SQLITE_IOERR_FSYNC', 'disk I/O error');
       if (isFull) return refuse(handle, 'SQLITE_FULL', 'database or disk is full');
-      const isSynced = Number(handle.pragma('synchronous', { simple: true })) >= 2;
+      const isSynced = Number(Object.getPrototypeOf(handle).pragma.call(handle, 'synchronous', { simple: true })) >= 2;
       if (!isSynced || fault === 'commit fails, yet is there') synced ??= image();
       const result = run();
       events.committed();

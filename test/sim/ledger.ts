@@ -106,6 +106,8 @@ export function createLedger(): Ledger {
     if (!op) return `B1 an op in the journal of ${host.name} that nobody wrote: ${dot} ${row.header} ${row.payload}`;
     if (variants.length > 0 && !mayFork(row.origin))
       return `B1 number ${dot} has two contents: ${variants[0]?.payload} and at ${host.name} ${row.payload}`;
+    const late = [...op.knows].flatMap((marker) => opsOf.get(marker) ?? []).find(({ stamp }) => stamp > op.stamp);
+    if (late) return `B5 ${dot} has an earlier stamp than ${dotOf(late)}, which its author had seen`;
     ops.set(dot, [...variants, op]);
     opsOf.set(op.marker, [...(opsOf.get(op.marker) ?? []), op]);
     return undefined;

@@ -60,7 +60,8 @@ export function booksText(read: BooksRead): string {
     .join('\n');
 }
 
-function stable(value: unknown): string {
+/** One text for equal values, whatever the order of their members. */
+export function stable(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(stable).join(',')}]`;
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'undefined';
   const members = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));

@@ -3,6 +3,7 @@
 
 import { covers, type Heads, isSameHeads, replicaOf } from '../../src/core/heads.ts';
 import { frameBytesMax, socketBufferBytesMax } from '../../src/core/limits.ts';
+import { createDigestRule } from './digest-rule.ts';
 import type { Host } from './host.ts';
 import type { Held } from './ledger.ts';
 import { dotOf, type ExpectedBooks, type ExpectedRecord, expectedBooks } from './oracle.ts';
@@ -26,6 +27,7 @@ export function createRules(world: World): Rules {
   const excused = new Set<string>();
   const forked = new Set<string>();
   const headsSeen = new Map<string, Heads>();
+  const digestRule = createDigestRule();
   let events = 0;
   let dearHost = 0;
 
@@ -57,7 +59,10 @@ export function createRules(world: World): Rules {
     const before = Object.entries(headsSeen.get(host.name) ?? {}).filter(([origin]) => !forked.has(replicaOf(origin)));
     if (!covers(heads, Object.fromEntries(before))) world.broken(`B1 ${host.name} held more before than it does now`);
     headsSeen.set(host.name, heads);
-    checkHost(world, host, excused);
+    const read = readBooks(books);
+    checkHost(world, host, read, excused);
+    const contradiction = digestRule.check(read, books.digests());
+    if (contradiction) world.broken(`${contradiction} (${host.name})`);
   };
   return {
     afterEvent,
@@ -73,13 +78,10 @@ export function createRules(world: World): Rules {
   };
 }
 
-function checkHost(world: World, host: Host, excused: ReadonlySet<string>): void {
-  const books = host.appliance()?.books;
-  if (!books) return;
+function checkHost(world: World, host: Host, read: BooksRead, excused: ReadonlySet<string>): void {
   const held = world.ledger.held(host);
   checkAccepted(world, host, held, excused);
   const expected = expectedBooks(held.ops);
-  const read = readBooks(books);
   checkFacts(world, host, expected, read);
   checkRecords(world, host, expected, read);
   checkConflicts(world, host, expected);

@@ -11,7 +11,8 @@ export function redialDelayMs(failures: number, fraction: number): number {
   return Math.min(Math.round(base * (0.8 + 0.4 * fraction)), redialMaxMs);
 }
 
-export type LinkClaim = { readonly dialerId: string; readonly listenerId: string; readonly openedAt: number };
+/** Of a link that has greeted: who dialed it. */
+export type LinkClaim = { readonly dialerId: string };
 
 /**
  * Of two links between the same pair, the one that both ends keep: that dialed by the smaller id; of two dialed by the

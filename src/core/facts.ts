@@ -3,7 +3,7 @@
 
 import type { MovementPayload, TicketPayload } from './books.ts';
 import { isJsonObject, type Json, type JsonObject } from './json.ts';
-import { amountMax, quantityScale } from './limits.ts';
+import { amountMax, idPattern, quantityScale } from './limits.ts';
 
 export type DerivedMovement = {
   /** Index of the ticket's line, from 0. */
@@ -44,8 +44,7 @@ export function quantityToUnits(quantity: Json | undefined): number | undefined 
 export function readTicketPayload(id: string, payload: JsonObject): TicketPayload | undefined {
   const { body, products, flags, receivedAt } = payload;
   if (!isJsonObject(body) || body.id !== id) return undefined;
-  if (!Array.isArray(products) || !products.every((product) => product === null || typeof product === 'string'))
-    return undefined;
+  if (!Array.isArray(products) || !products.every((product) => product === null || isId(product))) return undefined;
   if (!Array.isArray(flags) || typeof receivedAt !== 'number') return undefined;
   return payload as unknown as TicketPayload;
 }
@@ -57,3 +56,6 @@ export function readMovementPayload(id: string, payload: JsonObject): MovementPa
   if (!Number.isSafeInteger(quantity) || Math.abs(quantity as number) > amountMax * 2) return undefined;
   return payload as unknown as MovementPayload;
 }
+
+/** What is no id could be two in memory and one on disk (lone surrogates), and so unequal books. */
+const isId = (value: Json | undefined): value is string => typeof value === 'string' && idPattern.test(value);

@@ -55,6 +55,8 @@ export const opNumberBits = 40;
 export const opNumberMax = 2 ** opNumberBits - 1;
 /** Origins (appliances × epochs) one replica can hold: 2^53 / 2^40 = 8192, half of it. */
 export const originsMax = 4096;
+/** Others' origins stop before that: our own next epoch must always find room. */
+export const othersOriginsMax = originsMax - 64;
 /** Epochs of one appliance: six digits. */
 export const epochMax = 999_999;
 /** How far above what we can have written ourselves a claim to hold our ops is still believed. */

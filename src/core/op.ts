@@ -58,6 +58,8 @@ export type Draft = {
   readonly id: string;
   readonly payload: JsonObject;
   readonly seen?: Heads;
+  /** When it was written first, for what is written again under a new epoch. */
+  readonly written?: { readonly stamp: Stamp; readonly at: number | undefined };
 };
 
 export const sealFormat = 'tillmesh-seal-1';

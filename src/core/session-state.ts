@@ -1,6 +1,6 @@
 // A session's state, its events and its effects: the vocabulary of session.ts.
 
-import { type Heads, isSameHeads, missingCount } from './heads.ts';
+import { type Heads, missingCount } from './heads.ts';
 import type { Message, ProtocolRange, Role } from './message.ts';
 
 /** What the session knows of its own side; read anew for each event. */
@@ -66,6 +66,8 @@ export type Session = {
   /** When we last looked where the books differ. */
   readonly searchedAt: number;
   readonly answeredAt: number;
+  /** Answers to our last search that are still looked at: each reads a whole part of the books. */
+  readonly rowsLeft: number;
 };
 
 /** Times are monotonic milliseconds. */
@@ -143,6 +145,7 @@ export function createSession(role: Role, now: number): Session {
     booksUnequal: 0,
     searchedAt: Number.NEGATIVE_INFINITY,
     answeredAt: Number.NEGATIVE_INFINITY,
+    rowsLeft: 0,
   };
 }
 
@@ -150,4 +153,3 @@ export function createSession(role: Role, now: number): Session {
 export const pendingCount = (session: Session, ours: Heads): number => missingCount(session.peerHeads, ours);
 /** Ops that the other side is known to hold and we do not. */
 export const behindCount = (session: Session, ours: Heads): number => missingCount(ours, session.peerHeads);
-export const isLevel = (session: Session, ours: Heads): boolean => isSameHeads(session.peerHeads, ours);

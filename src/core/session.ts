@@ -194,12 +194,13 @@ function acknowledged(session: Session, heads: Heads, own: OwnSide): Stepped {
   return { session: next, effects: nextRead(next, own) };
 }
 
+/** In full, and durable there: what was thought before no longer counts, should a branch have been let go of. */
 function onHeads(session: Session, heads: Heads, hashes: HelloMessage['hashes'], own: OwnSide, now: number): Stepped {
-  const after = acknowledged(session, heads, own);
+  const after = acknowledged({ ...session, peerHeads: {} }, heads, own);
   const asked = askAgainIfStuck(after.session, own, now);
   return {
     session: asked.session,
-    effects: [{ kind: 'peerHeads', heads: after.session.peerHeads, hashes }, ...after.effects, ...asked.effects],
+    effects: [{ kind: 'peerHeads', heads, hashes }, ...after.effects, ...asked.effects],
   };
 }
 
@@ -385,7 +386,10 @@ function onBooks(session: Session, message: BooksMessage, own: OwnSide, now: num
   const told: Effect = { kind: 'compared', equal: false, parts, ids: [] };
   if (now - session.searchedAt < rangeSearchMs) return { session, effects: [told] };
   const search: Message = { type: 'ranges', heads: own.headsDigest, part, hashes: own.rangeHashes(part) };
-  return { session: { ...session, searchedAt: now }, effects: [told, { kind: 'send', message: search }] };
+  return {
+    session: { ...session, searchedAt: now, rowsLeft: differingRangesMax },
+    effects: [told, { kind: 'send', message: search }],
+  };
 }
 
 /** The other side's ranges of a part: for the first that differ, it gets our rows. */
@@ -403,12 +407,12 @@ function onRanges(session: Session, message: RangesMessage, own: OwnSide, now: n
 }
 
 function onRows(session: Session, { heads, part, range, rows }: RowsMessage, own: OwnSide): Stepped {
-  if (heads !== own.headsDigest || own.parts[part] === undefined || session.searchedAt < 0)
+  if (heads !== own.headsDigest || own.parts[part] === undefined || session.rowsLeft === 0)
     return { session, effects: [] };
   const ours = own.rangeRows(part, range);
   const ids = Object.keys({ ...ours, ...rows }).filter((id) => ours[id] !== rows[id]);
   const effect: Effect = { kind: 'compared', equal: false, parts: [part], ids: ids.sort().slice(0, differingIdsMax) };
-  return { session, effects: ids.length > 0 ? [effect] : [] };
+  return { session: { ...session, rowsLeft: session.rowsLeft - 1 }, effects: ids.length > 0 ? [effect] : [] };
 }
 
 const isSameList = (a: readonly string[], b: readonly string[]): boolean =>

@@ -18,7 +18,7 @@ export type Claims = {
 const honourMs = 2 * resendMs;
 const lapseMs = 60_000;
 
-export function createClaims({ ports, storage, links }: MeshParts): Claims {
+export function createClaims({ ports, storage, config, links }: MeshParts): Claims {
   /** For each link and wanted replica: how many of its ops we held when that last changed, and when that was. */
   const waits = new WeakMap<Link, Map<string, { held: number; since: number }>>();
   const lapses = new WeakMap<Link, Map<string, number>>();
@@ -45,8 +45,8 @@ export function createClaims({ ports, storage, links }: MeshParts): Claims {
       of.set(replica, { held, since: now });
       return false;
     }
-    // The author itself is always asked: what it writes next comes from nowhere else.
-    if (now - wait.since < honourMs || replica === link.peerKeyId) return false;
+    // The author is always asked: what it writes next comes from nowhere else. Our own past is looked for elsewhere.
+    if (now - wait.since < honourMs || replica === link.peerKeyId || replica === config.replicaId) return false;
     of.delete(replica);
     lapsesOf(link).set(replica, now + lapseMs);
     ports.log.warn('a peer claims to hold what it does not send', { peer: link.peerKeyId, replica, missing });

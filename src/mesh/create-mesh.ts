@@ -3,9 +3,9 @@
 
 import type { SyncRow } from '../core/books.ts';
 import { survivingLink } from '../core/dial.ts';
-import { type Heads, joinHeads, replicaOf } from '../core/heads.ts';
+import { type Heads, replicaOf } from '../core/heads.ts';
 import { replicaIdOf } from '../core/identity.ts';
-import { connectionsPendingMax, originsMax } from '../core/limits.ts';
+import { connectionsPendingMax } from '../core/limits.ts';
 import { planSubscriptions } from '../core/subscription.ts';
 import type { Connection, Ports, TimerHandle } from '../ports.ts';
 import { readMeta, writeMeta } from '../storage/state.ts';
@@ -33,7 +33,9 @@ export type RunningMesh = Mesh & {
 };
 
 const tickMs = 1_000;
-const upkeepEveryTicks = 300;
+const steadyMs = 10_000;
+/** Hourly: what matters is written when it happens, and cards wear. */
+const upkeepEveryTicks = 3600;
 
 export function createMesh(
   ports: Ports,
@@ -79,6 +81,7 @@ export function createMesh(
   const forks: Forks = createForks(parts);
   const inbox: Inbox = createInbox(ports, storage, {
     refused: (link, frame, index, refusal) => forks.refused(link, frame, index, refusal),
+    settled: (frame) => forks.settled(frame),
     stampedAhead: upkeep.stampedAhead,
     applied(link, origins, ops, conflicts) {
       link.exchange.itemsReceived += ops;
@@ -93,8 +96,7 @@ export function createMesh(
     greeted,
     peerHeads,
     commits(link, frame, bytes) {
-      forks.heard(link, frame);
-      inbox.push(link, frame, bytes);
+      if (forks.heard(link, frame)) inbox.push(link, frame, bytes);
     },
     complained: (link, origins) => forks.complained(link, origins),
     measured: upkeep.measured,
@@ -181,14 +183,11 @@ export function createMesh(
   const claimOf = (link: Link) => ({
     link,
     dialerId: link.role === 'dialer' ? config.replicaId : link.peerKeyId,
-    listenerId: link.role === 'dialer' ? link.peerKeyId : config.replicaId,
-    openedAt: link.session().openedAt,
   });
 
   function rememberAddress(link: Link, entry: PeerEntry, address: AddressState | null): void {
     if (address) {
       address.peerId = entry.id;
-      address.failures = 0;
       address.lastError = null;
       address.wasConnected = true;
       entry.address = address.address;
@@ -210,8 +209,7 @@ export function createMesh(
 
   function peerHeads(link: Link, heads: Heads, hashes: Readonly<Record<string, string>>): void {
     const entry = entryOf(link);
-    if (entry) entry.heads = joinHeads(entry.heads, heads);
-    if (entry && Object.keys(entry.heads).length > originsMax) entry.heads = heads;
+    if (entry) entry.heads = heads;
     upkeep.protectOwnNumbers(heads);
     forks.compare(link, heads, hashes);
     replan();
@@ -233,7 +231,11 @@ export function createMesh(
         if (known.peerId === entry.id && known !== address) dialer.failed(known, reason);
       replan();
     }
-    if (address && !stopped) dialer.failed(address, address.lastError ?? reason);
+    if (links.size === 0) storage.setMeshOffset(0);
+    if (!address || stopped) return;
+    // A link that breaks as soon as it stands is no success: its address waits longer each time.
+    if (entry && ports.clock.monotonic() - link.session().openedAt > steadyMs) address.failures = 0;
+    dialer.failed(address, address.lastError ?? reason);
   }
 
   /** Asks each link for what it should send us. */
@@ -268,11 +270,13 @@ export function createMesh(
   }
 
   function tick(): void {
+    // Armed first: whatever goes wrong below, the next tick comes.
+    timer = ports.timers.after(tickMs, tick);
     ticks += 1;
     for (const link of [...strangers.keys(), ...links.values()]) link.dispatch({ kind: 'tick' });
+    if (storage.trouble()) return;
     if (claims.review()) replan();
     if (ticks % upkeepEveryTicks === 0) upkeep.rest();
-    timer = ports.timers.after(tickMs, tick);
   }
 
   const entryOf = (link: Link) => (link.peer ? peers.get(link.peer.id) : undefined);

@@ -10,6 +10,9 @@ import { appendLocal } from '../storage/append.ts';
 import {
   addEvidence,
   boundaryBefore,
+  boundaryBeforeLastFact,
+  type CommonPast,
+  commonPastAt,
   compareBranch,
   discardBranch,
   type ForkStatement,
@@ -18,16 +21,19 @@ import {
   readStatement,
   statementDraft,
 } from '../storage/branch.ts';
+import type { Handle } from '../storage/open.ts';
 import type { CommitRefusal } from '../storage/receive.ts';
-import { readMeta, writeMeta } from '../storage/state.ts';
+import { type OriginState, readMeta, writeMeta } from '../storage/state.ts';
 import type { Unit } from '../storage/unit.ts';
 import type { Link } from './link.ts';
 import type { MeshParts } from './parts.ts';
 
 export type Forks = {
+  /** Commits of this frame are held now, or were already: proof of our own past, when they are of that. */
+  settled(frame: CommitsFrame): void;
   refused(link: Link, frame: CommitsFrame, index: number, refusal: CommitRefusal): void;
-  /** Every frame, as it comes. */
-  heard(link: Link, frame: CommitsFrame): void;
+  /** Every frame, as it comes: false when it is not to be taken. */
+  heard(link: Link, frame: CommitsFrame): boolean;
   /** Looks for forks in heads and chain hashes that a peer tells. */
   compare(link: Link, heads: Heads, hashes: Readonly<Record<string, string>>): void;
   /** Whether we look for the common past of our own history on this link, and so want our own replica from it. */
@@ -43,11 +49,12 @@ export type Forks = {
 /** Our own origins whose common past with a peer is being looked for: the number asked from, and how often. */
 type Search = { readonly link: Link; readonly asked: number; readonly tries: number; isAnswered: boolean };
 
-const statementsMax = 100;
+const statementsMax = 20;
 
 export function createForks(parts: MeshParts): Forks {
   const { ports, storage, config, alarms, links } = parts;
   const searches = new Map<string, Search>();
+  let statements: ForkStatement[] | null = null;
   /** Frames that answer a search. */
   const answers = new WeakSet<CommitsFrame>();
   /** What was refused on each link. */
@@ -58,6 +65,7 @@ export function createForks(parts: MeshParts): Forks {
     const replica = replicaOf(frame.origin);
     if (!commit) return;
     if (refusal === 'fork' && replica === config.replicaId) return meetOwnBranch(link, frame, commit);
+    if (refusal === 'fork' && dropVoidBranch(frame.origin)) return;
     const shown = evidenceOf.get(link) ?? new Set();
     evidenceOf.set(link, shown);
     // One of each is evidence; a thousand would only fill the disk.
@@ -98,18 +106,49 @@ export function createForks(parts: MeshParts): Forks {
     for (const [origin, hash] of Object.entries(hashes)) {
       const known = storage.state().origins.get(origin);
       const number = heads[origin] ?? 0;
-      if (!known || compareBranch(storage.handle().statements, known, number, hash) !== 'fork') continue;
-      if (isVoid(origin, hash)) continue;
-      if (replicaOf(origin) === config.replicaId) search(link, origin, Math.min(number, known.head) - 1, 0);
-      else quarantine(link, origin, 'fork');
+      if (!known || known.head === 0 || isVoid(origin, hash)) continue;
+      const isOwn = replicaOf(origin) === config.replicaId;
+      if (isOwn && number > known.head) proveTail(link, origin, known);
+      if (compareBranch(storage.handle().statements, known, number, hash) !== 'fork') continue;
+      if (isOwn) search(link, origin, Math.min(number, known.head) - 1, 0);
+      else if (!dropVoidBranch(origin)) quarantine(link, origin, 'fork');
     }
   }
 
-  /** A branch that we have already called void: its holder will read our statement. */
+  /**
+   * A peer has more of our own ops: before they follow on, it must show the last of ours as we hold them. From the last
+   * commit with a fact on, for that one it cannot have pruned.
+   */
+  function proveTail(link: Link, origin: string, known: OriginState): void {
+    if (searches.has(origin) || storage.proven.get(origin) === known.head) return;
+    begin(link, origin, boundaryBeforeLastFact(storage.handle(), known), 0);
+  }
+
+  function settled(frame: CommitsFrame): void {
+    const { origin } = frame;
+    const current = searches.get(origin);
+    const known = storage.state().origins.get(origin);
+    if (!current || !known || storage.proven.get(origin) !== known.head) return;
+    searches.delete(origin);
+    // What came in between may have been refused for want of proof.
+    current.link.dispatch({ kind: 'rewind', origin, number: known.head });
+  }
+
+  /** A commit, or a head, of a branch that its author has called void. `hash`: the chain head after it. */
   const isVoid = (origin: string, hash: string): boolean =>
     statementsOf().some((statement) => statement.origin === origin && statement.discarded.includes(hash.slice(0, 16)));
 
-  const statementsOf = (): ForkStatement[] => readMeta(storage.handle().statements, 'forks', []);
+  /** Read once; every frame asks. */
+  const statementsOf = (): ForkStatement[] => {
+    statements ??= readMeta<ForkStatement[]>(storage.handle().statements, 'forks', []);
+    return statements;
+  };
+
+  function remember(handle: Pick<Handle, 'statements'>, statement: ForkStatement): void {
+    const known = readMeta<ForkStatement[]>(handle.statements, 'forks', []);
+    writeMeta(handle.statements, 'forks', [...known, statement].slice(-statementsMax));
+    statements = null;
+  }
 
   function meetOwnBranch(link: Link, frame: CommitsFrame, { seal }: Commit): void {
     const { origin } = frame;
@@ -121,17 +160,26 @@ export function createForks(parts: MeshParts): Forks {
     const current = searches.get(origin);
     if (!current || !isOpen(current.link)) return search(link, origin, Math.min(known.head, before), 0);
     if (!answers.has(frame)) return;
+    const proven = storage.proven.get(origin) ?? 0;
+    if (proven >= Math.max(current.asked, 1)) resolve(link, origin, proven);
     // From the very start, and what came before is pruned on one side: nothing of ours can be told to be common.
-    if (current.asked === 0) resolve(link, origin, 0);
+    else if (current.asked === 0) resolve(link, origin, 0);
     else search(link, origin, current.asked - 1, current.tries + 1);
   }
 
-  /** Frames that were under way when a search began say nothing of it: its answer begins where it asked. */
-  function heard(link: Link, frame: CommitsFrame): void {
+  function heard(link: Link, frame: CommitsFrame): boolean {
+    // Frames that were under way when a search began say nothing of it: its answer begins where it asked.
     const current = searches.get(frame.origin);
-    if (current?.link !== link) return;
-    if (frame.commits[0]?.commit.from === current.asked + 1) current.isAnswered = true;
-    if (current.isAnswered) answers.add(frame);
+    if (current?.link === link) {
+      if (frame.commits[0]?.commit.from === current.asked + 1) current.isAnswered = true;
+      if (current.isAnswered) answers.add(frame);
+    }
+    const isVoidHere = frame.commits.some(({ commit }) => isVoid(frame.origin, hex(commit.seal.after)));
+    if (!isVoidHere || replicaOf(frame.origin) === config.replicaId) return true;
+    // Its holder has not heard yet what the author said: until then this origin is not taken from there.
+    link.forked.add(frame.origin);
+    parts.replan();
+    return false;
   }
 
   const isOpen = (link: Link): boolean => links.get(link.peerKeyId) === link;
@@ -140,55 +188,54 @@ export function createForks(parts: MeshParts): Forks {
   function search(link: Link, origin: string, number: number, tries: number): void {
     const known = storage.state().origins.get(origin);
     if (!known) return;
-    const asked = number < 1 ? 0 : boundaryBefore(storage.handle(), known, number, 2 ** tries - 1);
+    begin(link, origin, number < 1 ? 0 : boundaryBefore(storage.handle(), known, number, 2 ** tries - 1), tries);
+  }
+
+  function begin(link: Link, origin: string, asked: number, tries: number): void {
     searches.set(origin, { link, asked, tries, isAnswered: false });
+    storage.proven.delete(origin);
     parts.replan();
     link.dispatch({ kind: 'rewind', origin, number: asked });
   }
 
-  function resolve(link: Link, origin: string, common: number): void {
+  function resolve(link: Link, origin: string, number: number): void {
     searches.delete(origin);
     const written = storage.write((unit) => {
       const known = unit.state.origins.get(origin);
-      if (!known) return;
+      const common = known && commonPastAt(unit, known, number);
+      if (!known || !common) return;
       const { drafts, discarded } = discardBranch(unit, known, common);
       unit.state.epoch += 1;
       writeMeta(unit.statements, 'epoch', unit.state.epoch);
       for (const draft of drafts) appendLocal(unit, draft);
-      const statement: ForkStatement = { origin, common, discarded };
+      const statement: ForkStatement = {
+        origin,
+        common: number,
+        hash: hex(common.hash),
+        facts: common.facts,
+        discarded,
+      };
       appendLocal(unit, statementDraft(statement));
-      writeMeta(unit.statements, 'forks', [...statementsOf(), statement].slice(-statementsMax));
+      remember(unit, statement);
     });
     if (!written.ok) return;
+    storage.proven.set(origin, number);
     alarms.raise(
       `fork ${origin}`,
       'fork',
       'This appliance ran twice from copies of one disk: what both wrote is kept, the younger part under a new epoch.',
     );
-    ports.log.warn('a fork of our own origin was mended', { origin, common });
-    link.dispatch({ kind: 'rewind', origin, number: common });
+    ports.log.warn('a fork of our own origin was mended', { origin, common: number });
+    link.dispatch({ kind: 'rewind', origin, number });
   }
 
-  function follow(statements: Unit['forkStatements']): void {
-    for (const { author, payload } of statements) {
+  function follow(said: Unit['forkStatements']): void {
+    for (const { author, payload } of said) {
       const statement = readStatement(payload);
       const replica = replicaOf(author);
       if (!statement || replicaOf(statement.origin) !== replica || replica === config.replicaId) continue;
-      const known = storage.state().origins.get(statement.origin);
-      if (known && isOnVoidBranch(storage.handle(), known, statement)) {
-        ports.log.warn('a branch is void by the word of its author', {
-          origin: statement.origin,
-          common: statement.common,
-        });
-        storage.write((unit) => {
-          const current = unit.state.origins.get(statement.origin);
-          if (current) discardBranch(unit, current, statement.common);
-        });
-      }
-      storage.note((handle) => {
-        const known = readMeta<ForkStatement[]>(handle.statements, 'forks', []);
-        writeMeta(handle.statements, 'forks', [...known, statement].slice(-statementsMax));
-      });
+      storage.note((handle) => remember(handle, statement));
+      dropVoidBranch(statement.origin);
       alarms.clear(`fork ${replica}`);
       for (const link of links.values())
         for (const origin of link.forked) if (replicaOf(origin) === replica) link.forked.delete(origin);
@@ -196,8 +243,28 @@ export function createForks(parts: MeshParts): Forks {
     }
   }
 
+  /** Lets go of our history of another's origin, if that author has called it void. Tells whether it did. */
+  function dropVoidBranch(origin: string): boolean {
+    const known = storage.state().origins.get(origin);
+    const statement =
+      known && statementsOf().find((one) => one.origin === origin && isOnVoidBranch(storage.handle(), known, one));
+    if (!statement || replicaOf(origin) === config.replicaId) return false;
+    ports.log.warn('a branch is void by the word of its author', { origin, common: statement.common });
+    const written = storage.write((unit) => {
+      const current = unit.state.origins.get(origin);
+      if (current) discardBranch(unit, current, commonPastOf(statement));
+    });
+    for (const link of links.values()) link.forked.delete(origin);
+    parts.replan();
+    for (const link of links.values())
+      if (link.session().wants.includes(replicaOf(origin)))
+        link.dispatch({ kind: 'rewind', origin, number: statement.common });
+    return written.ok;
+  }
+
   return {
     refused,
+    settled,
     heard,
     compare,
     follow,
@@ -224,4 +291,11 @@ const words: Record<CommitRefusal, string> = {
   key_mismatch: 'under a wrong key',
   facts_withheld: 'with sales missing',
   op_malformed: 'unreadable',
+  too_many_origins: 'as one writer too many',
 };
+
+const commonPastOf = ({ common, hash, facts }: ForkStatement): CommonPast => ({
+  number: common,
+  hash: new Uint8Array(Buffer.from(hash, 'hex')),
+  facts,
+});

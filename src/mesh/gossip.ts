@@ -120,4 +120,5 @@ const refusals = {
   key_mismatch: 'The key is not that of the origin.',
   facts_withheld: 'The seal counts sales that are missing here: somebody on the way dropped them.',
   op_malformed: 'An op in this commit cannot be read.',
+  too_many_origins: 'There is no room for another writer in this journal.',
 };

@@ -18,6 +18,8 @@ const applyBytesMax = 1024 * 1024;
 export type InboxEvents = {
   /** A commit was refused for another reason than a gap. */
   refused(link: Link, frame: CommitsFrame, index: number, refusal: CommitRefusal): void;
+  /** A frame has been dealt with. */
+  settled(frame: CommitsFrame): void;
   /** Ops came whose stamp is well ahead of the time here. */
   stampedAhead(origin: string, stamp: string): void;
   applied(link: Link, origins: readonly string[], ops: number, conflicts: number): void;
@@ -87,6 +89,7 @@ export function createInbox(ports: Ports, storage: Storage, events: InboxEvents)
         else if (received.result === 'gap') known.gap = true;
         else if (received.result !== 'held') events.refused(link, frame, index, received.result);
       });
+      events.settled(frame);
     });
     const heads = storage.books.heads();
     for (const [link, { came, gap, ops }] of byLink) {
@@ -105,6 +108,10 @@ export function createInbox(ports: Ports, storage: Storage, events: InboxEvents)
 
 const isHere = ({ result }: Received): boolean => result === 'applied' || result === 'held';
 
+/** A view of a large frame would keep all of it in memory for the sake of a small part. */
+const ownBytes = (bytes: Uint8Array): Uint8Array =>
+  bytes.length * 2 < bytes.buffer.byteLength ? bytes.slice() : bytes;
+
 const only = (heads: Heads, origins: readonly string[]): Heads =>
   Object.fromEntries(origins.flatMap((origin) => (heads[origin] ? [[origin, heads[origin]]] : [])));
 
@@ -116,7 +123,7 @@ function applyFrame(unit: Unit, frame: CommitsFrame): Received[] {
     results.push(received);
     if (received.result === 'applied') {
       const { first, last } = commit.seal;
-      unit.encoded.push({ origin: frame.origin, publicKey: frame.publicKey, first, last, bytes });
+      unit.encoded.push({ origin: frame.origin, publicKey: frame.publicKey, first, last, bytes: ownBytes(bytes) });
     } else if (received.result !== 'held') break;
   }
   return results;

@@ -2,6 +2,7 @@
 // state of the books.
 
 import { headsText } from '../core/heads.ts';
+import { canonicalJson } from '../core/json.ts';
 import { rangeRowsMax } from '../core/limits.ts';
 import type { ProtocolRange, Role } from '../core/message.ts';
 import { hex } from '../core/op.ts';
@@ -65,6 +66,10 @@ function createBooksSide(storage: Storage, crypto: Crypto): () => BooksSide {
 function sideOf(storage: Storage, crypto: Crypto, state: StorageState): BooksSide {
   const heads = headsOf(state);
   let hashes: Record<string, string> | null = null;
+  const hashesNow = () => {
+    hashes ??= Object.fromEntries(Object.keys(heads).map((origin) => [origin, hashAt(state, origin)]));
+    return hashes;
+  };
   let parts: Record<string, string> | null = null;
   let headsDigest: string | null = null;
   let booksDigest: string | null = null;
@@ -75,11 +80,11 @@ function sideOf(storage: Storage, crypto: Crypto, state: StorageState): BooksSid
   return {
     heads,
     get hashes() {
-      hashes ??= Object.fromEntries(Object.keys(heads).map((origin) => [origin, hashAt(state, origin)]));
-      return hashes;
+      return hashesNow();
     },
     get headsDigest() {
-      headsDigest ??= hex(crypto.sha256(headsText(heads))).slice(0, 16);
+      // With the chain heads: equal is said of journals, not of numbers.
+      headsDigest ??= hex(crypto.sha256(headsText(heads) + canonicalJson(hashesNow()))).slice(0, 16);
       return headsDigest;
     },
     get parts() {

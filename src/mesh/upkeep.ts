@@ -16,7 +16,7 @@ export type Upkeep = {
   protectOwnNumbers(heads: Heads): void;
   /** Writes what went over a link to the history, if it is worth a row. */
   record(link: Link, entry: PeerEntry, error: string | null): void;
-  /** Every few minutes. */
+  /** Every hour. */
   rest(): void;
 };
 

@@ -16,14 +16,13 @@ import { addChange, countTerm, keyOf, originState, setOrigin, type Unit } from '
 /** Writes one op of our own. It is sealed with its neighbours, at the latest by `finish`. */
 export function appendLocal(unit: Unit, draft: Draft): void {
   const local = unit.local ?? openLocal(unit);
-  const ticked = tick(unit.state.clock, unit.meshMs);
-  unit.state.clock = ticked.clock;
+  const ticked = draft.written ?? tickUnit(unit);
   const header: OpHeader = {
     stamp: ticked.stamp,
     entity: draft.entity,
     id: draft.id,
     ...(draft.seen && { seen: draft.seen }),
-    ...(ticked.driftMs > clockSuspectMs && { at: Math.trunc(unit.meshMs) }),
+    ...(ticked.at !== undefined && { at: ticked.at }),
   };
   const op = { kind: 'whole', header: JSON.stringify(header), payload: JSON.stringify(draft.payload) } as const;
   const hashes = hashesOf(unit.crypto.sha256, op);
@@ -31,7 +30,7 @@ export function appendLocal(unit: Unit, draft: Draft): void {
   local.ops.push(op);
   local.bytes += op.header.length + op.payload.length;
   local.facts += draft.seen ? 0 : 1;
-  local.stamp = ticked.stamp;
+  if (ticked.stamp > local.stamp) local.stamp = ticked.stamp;
   const number = local.origin.head + local.ops.length;
   const arrival = addChange(unit, keyOf(local.origin.index, number));
   unit.statements.addOp.run(keyOf(local.origin.index, number), arrival, op.header, op.payload);
@@ -43,6 +42,12 @@ export function appendLocal(unit: Unit, draft: Draft): void {
     hashes.payloadHash,
   );
   if (local.ops.length >= commitOpsMax || local.bytes >= commitBytesMax) sealLocal(unit);
+}
+
+function tickUnit(unit: Unit): { stamp: Stamp; at: number | undefined } {
+  const { clock, stamp, driftMs } = tick(unit.state.clock, unit.meshMs);
+  unit.state.clock = clock;
+  return { stamp, at: driftMs > clockSuspectMs ? Math.trunc(unit.meshMs) : undefined };
 }
 
 /** Must be the last thing done to a unit before COMMIT. */
@@ -57,7 +62,9 @@ export function finish(unit: Unit): void {
     const state = unit.state.origins.get(origin);
     if (state) unit.statements.advanceOrigin.run(state.head, state.hash, state.facts, state.stamp, state.index);
   }
-  if (unit.opCount > 0) writeMeta(unit.statements, 'sums', storedSums(unit.state));
+  if (unit.opCount === 0) return;
+  writeMeta(unit.statements, 'sums', storedSums(unit.state));
+  if (unit.lastChangeDeleted === unit.state.seq) writeMeta(unit.statements, 'seq', unit.state.seq);
 }
 
 /** Merges ops that waited for what this unit brought. Readers are told of them as they come. */
@@ -81,6 +88,7 @@ function foldWaiting(unit: Unit, key: number): void {
   const row = unit.statements.op.get(key);
   if (!row) return;
   unit.statements.deleteChange.run(row.arrival);
+  unit.lastChangeDeleted = Math.max(unit.lastChangeDeleted, row.arrival);
   const arrival = addChange(unit, row.key);
   unit.statements.setArrival.run(arrival, row.key);
   foldStored(unit, row, arrival);

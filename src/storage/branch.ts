@@ -4,8 +4,8 @@
 
 import { digestZero } from '../core/digest.ts';
 import type { Heads, Origin } from '../core/heads.ts';
-import { isJsonObject, type JsonObject } from '../core/json.ts';
-import { type Draft, genesisHead, hex, parseHeader, parsePayload } from '../core/op.ts';
+import type { JsonObject } from '../core/json.ts';
+import { type Draft, genesisHead, hex, type OpHeader, parseHeader, parsePayload } from '../core/op.ts';
 import { encodeCommit } from '../protocol/commit-codec.ts';
 import { foldStored, forkEntity } from './fold.ts';
 import { commitOf } from './journal.ts';
@@ -14,10 +14,17 @@ import { type OriginState, parts, writeMeta } from './state.ts';
 import type { OpRow, Statements } from './statements.ts';
 import { keyOf, lastKeyOf, numberOfKey, setOrigin, type Unit } from './unit.ts';
 
-/** `discarded`: chain heads after each commit of the void branch, first 16 hex digits, the first 256 of them. */
-export type ForkStatement = { readonly origin: Origin; readonly common: number; readonly discarded: readonly string[] };
+/** `discarded`: chain heads after each commit of the void branch, first 16 hex digits, the first 4096 of them. */
+export type ForkStatement = {
+  readonly origin: Origin;
+  readonly common: number;
+  /** Chain head and count of facts at `common`. */
+  readonly hash: string;
+  readonly facts: number;
+  readonly discarded: readonly string[];
+};
 
-const discardedMax = 256;
+const discardedMax = 4096;
 const evidenceRowsMax = 500;
 const evidenceBytesMax = 16 * 1024 * 1024;
 
@@ -44,53 +51,79 @@ export function boundaryBefore(handle: Handle, origin: OriginState, number: numb
   return row ? numberOfKey(row.key) : 0;
 }
 
-export function hashAt(handle: Handle, origin: OriginState, number: number): string | undefined {
-  const row = handle.statements.commitAt.get(keyOf(origin.index, number));
-  return row && hex(row.after);
+/** Chain head after an op of ours, hex, where a seal that we hold tells it: the one that ends there, or the next one. */
+export function hashAt({ statements }: Handle, origin: OriginState, number: number): string | undefined {
+  const last = statements.commitAt.get(keyOf(origin.index, number));
+  if (last) return hex(last.after);
+  const next = statements.commitFrom.get(keyOf(origin.index, number + 1), lastKeyOf(origin.index));
+  return next?.first === number + 1 ? hex(next.before) : undefined;
+}
+
+/** End of the last commit before our last fact: a peer that holds our facts must show what follows it, pruned or not. */
+export function boundaryBeforeLastFact({ statements }: Handle, origin: OriginState): number {
+  const row = statements.commitWithFewerFacts.get(
+    keyOf(origin.index, 0),
+    keyOf(origin.index, origin.head),
+    origin.facts,
+  );
+  return row ? numberOfKey(row.key) : 0;
 }
 
 /** Whether our history of the origin after `common` is the branch that a statement calls void. */
 export function isOnVoidBranch(handle: Handle, origin: OriginState, statement: ForkStatement): boolean {
   const rows = handle.statements.commitsBetween.all(keyOf(origin.index, statement.common + 1), lastKeyOf(origin.index));
-  return rows.some((row) => statement.discarded.includes(hex(row.after).slice(0, 16)));
+  // Every one of them: a search that went back too far may have called common commits void, too.
+  return (
+    rows.length > 0 &&
+    rows.slice(0, discardedMax).every((row) => statement.discarded.includes(hex(row.after).slice(0, 16)))
+  );
+}
+
+/** What is known of a common past: chain head and count of facts there. */
+export type CommonPast = { readonly number: number; readonly hash: Uint8Array; readonly facts: number };
+
+/** The common past at one of our numbers, from the seals around it; undefined where none tells. */
+export function commonPastAt(unit: Unit, origin: OriginState, number: number): CommonPast | undefined {
+  const { statements } = unit;
+  if (number === 0) return { number, hash: genesisHead(unit.crypto.sha256, unit.shop, origin.origin), facts: 0 };
+  const last = statements.commitAt.get(keyOf(origin.index, number));
+  if (last) return { number, hash: new Uint8Array(last.after), facts: last.facts };
+  const next = statements.commitFrom.get(keyOf(origin.index, number + 1), lastKeyOf(origin.index));
+  if (next?.first !== number + 1) return undefined;
+  const ops = next.live === 0 ? [] : statements.opsBetween.all(keyOf(origin.index, next.first), next.key);
+  const facts = ops.filter((op) => op.header !== null && (JSON.parse(op.header) as OpHeader).seen === undefined).length;
+  return { number, hash: new Uint8Array(next.before), facts: next.facts - facts };
 }
 
 /**
- * Takes everything of an origin after number `common` out of the journal and the books, keeps it as evidence, and
- * returns it as drafts. `common` is the end of a commit, or 0. Slow: the state is folded anew.
+ * Takes everything of an origin after the common past out of the journal and the books, keeps it as evidence, and
+ * returns it as drafts. Slow: the state is folded anew.
  */
 export function discardBranch(
   unit: Unit,
   origin: OriginState,
-  common: number,
+  common: CommonPast,
 ): { drafts: Draft[]; discarded: string[] } {
   const { statements } = unit;
-  const [from, to] = [keyOf(origin.index, common + 1), lastKeyOf(origin.index)];
+  const [from, to] = [keyOf(origin.index, common.number + 1), lastKeyOf(origin.index)];
   const drafts: Draft[] = [];
   const discarded: string[] = [];
   for (const row of statements.commitsBetween.all(from, to)) {
     const ops = row.live === 0 ? [] : statements.opsBetween.all(keyOf(origin.index, row.first), row.key);
-    addEvidence(
-      statements,
-      unit.clockMs,
-      origin.origin,
-      numberOfKey(row.key),
-      'fork',
-      encodeCommit(commitOf(origin, row, row.first - 1, ops)),
-    );
+    const bytes = encodeCommit(commitOf(origin, row, row.first - 1, ops));
+    addEvidence(statements, unit.clockMs, origin.origin, numberOfKey(row.key), 'fork', bytes);
     if (discarded.length < discardedMax) discarded.push(hex(row.after).slice(0, 16));
     for (const op of ops) {
-      const draft = draftOf(op, origin.origin, common);
+      const draft = draftOf(op, origin.origin, common.number);
       if (draft) drafts.push(draft);
       if (op.header !== null) statements.deleteChange.run(op.arrival);
+      unit.lastChangeDeleted = Math.max(unit.lastChangeDeleted, op.arrival);
     }
   }
   statements.deleteOps.run(from, to);
   statements.deleteCommitsBetween.run(from, to);
-  const last = common > 0 ? statements.commitAt.get(keyOf(origin.index, common)) : undefined;
-  const hash = last ? new Uint8Array(last.after) : genesisHead(unit.crypto.sha256, unit.shop, origin.origin);
-  unit.held[origin.origin] = common;
-  setOrigin(unit, { ...origin, head: common, hash, facts: last?.facts ?? 0 });
+  unit.held[origin.origin] = common.number;
+  setOrigin(unit, { ...origin, head: common.number, hash: common.hash, facts: common.facts });
   refold(unit);
   return { drafts, discarded };
 }
@@ -132,24 +165,29 @@ function draftOf(row: OpRow, origin: Origin, common: number): Draft | undefined 
   const header = parseHeader(row.header);
   const payload = parsePayload(row.payload);
   if (typeof header === 'string' || typeof payload === 'string' || header.entity === forkEntity) return undefined;
-  if (!header.seen) return { entity: header.entity, id: header.id, payload };
+  const written = { stamp: header.stamp, at: header.at };
+  if (!header.seen) return { entity: header.entity, id: header.id, payload, written };
   const { [origin]: own = 0, ...others } = header.seen;
   const kept = Math.min(own, common);
   const seen: Heads = kept > 0 ? { ...others, [origin]: kept } : others;
-  return { entity: header.entity, id: header.id, payload, seen };
+  return { entity: header.entity, id: header.id, payload, seen, written };
 }
 
 export function statementDraft(statement: ForkStatement): Draft {
-  const payload = { origin: statement.origin, common: statement.common, discarded: [...statement.discarded] };
+  const payload = { ...statement, discarded: [...statement.discarded] };
   return { entity: forkEntity, id: `${statement.origin}:${statement.common}`, payload };
 }
 
 export function readStatement(payload: JsonObject): ForkStatement | undefined {
-  const { origin, common, discarded } = payload;
-  if (typeof origin !== 'string' || !Number.isSafeInteger(common) || !Array.isArray(discarded)) return undefined;
-  if (!isJsonObject(payload) || !discarded.every((hash) => typeof hash === 'string')) return undefined;
-  return { origin, common: common as number, discarded: discarded as string[] };
+  const { origin, common, hash, facts, discarded } = payload;
+  if (typeof origin !== 'string' || typeof hash !== 'string' || !/^[0-9a-f]{64}$/.test(hash)) return undefined;
+  if (typeof common !== 'number' || typeof facts !== 'number' || !isCount(common) || !isCount(facts)) return undefined;
+  if (!Array.isArray(discarded) || discarded.length > discardedMax) return undefined;
+  if (!discarded.every((item) => typeof item === 'string' && item.length === 16)) return undefined;
+  return { origin, common, hash, facts, discarded: discarded as string[] };
 }
+
+const isCount = (value: number): boolean => Number.isSafeInteger(value) && value >= 0;
 
 /** What was refused or set aside, bytes and all, for whoever has to find out. Bounded. */
 export function addEvidence(

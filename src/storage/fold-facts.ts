@@ -11,7 +11,7 @@ import {
 import { isSameJson, type Json, type JsonObject } from '../core/json.ts';
 import { compareOps, type OpHeader, parseHeader, parsePayload, writtenAtMs } from '../core/op.ts';
 import { recordRival, type Side, settleRivals } from './conflicts.ts';
-import { blockOf, movementsOfProduct } from './movement-index.ts';
+import { blockOf } from './movement-index.ts';
 import { type MovementTableRow, movementsPerInsert, type TicketTableRow } from './statements.ts';
 import { addNumber, removeNumber } from './ticket-numbers.ts';
 import { countTerm, indexOfKey, numberOfKey, type Place, pendingStock, type Unit } from './unit.ts';
@@ -24,6 +24,7 @@ export function foldTicket(unit: Unit, place: Place, header: OpHeader, payload: 
   if (existing && meeting) {
     if (!meeting.isNewEarlier) {
       if (meeting.differs) unit.statements.setTicketRival.run(1, existing.seq);
+      for (const { productId } of derivedMovements(ticket)) touchStock(unit, productId, header);
       return true;
     }
     removeTicket(unit, existing, meeting.standing.payloadHash);
@@ -66,7 +67,10 @@ export function foldMovement(
   const existing = unit.statements.movementById.get(header.id);
   if (existing) {
     const meeting = meet(unit, existing.op, place, header, movement.body);
-    if (!meeting.isNewEarlier) return true;
+    if (!meeting.isNewEarlier) {
+      touchStock(unit, movement.productId, header);
+      return true;
+    }
     removeMovement(unit, existing);
     countMovement(unit, header.id, termOf(existing), -1);
   }
@@ -122,7 +126,6 @@ function removeMovement(unit: Unit, row: MovementTableRow): void {
   unit.statements.deleteMovement.run(row.row);
   unit.statements.unindexMovement.run(blockOf(row.row), row.product, row.row);
   moveStock(unit, row.product, -row.quantity, undefined, -1);
-  pendingStock(unit, row.product).updatedAt = latestMovementMs(unit, row.product);
 }
 
 /** Several at once: half the time of one by one. */
@@ -176,16 +179,13 @@ function moveStock(unit: Unit, product: string, quantity: number, header: OpHead
   if (header) level.updatedAt = Math.max(level.updatedAt, writtenAtMs(header));
 }
 
-/** Needed only when a fact gives way to an earlier op: the latest of what is left. */
-function latestMovementMs(unit: Unit, product: string): number {
-  const rows = movementsOfProduct(unit.statements, unit.state, product, 0, Number.MAX_SAFE_INTEGER);
-  return rows.reduce((latest, row) => Math.max(latest, writtenAtMs(headerOf(unit, row.op))), 0);
-}
-
-function headerOf(unit: Unit, key: number): OpHeader {
-  const header = parseHeader(unit.statements.op.get(key)?.header ?? '');
-  if (typeof header === 'string') throw new Error(`the journal lacks op ${key}`);
-  return header;
+/**
+ * A level's time is that of the latest op about it, also of one that lost to its earlier twin: so it does not depend on
+ * which of the two came first.
+ */
+function touchStock(unit: Unit, product: string, header: OpHeader): void {
+  const level = pendingStock(unit, product);
+  if (level.movements > 0) level.updatedAt = Math.max(level.updatedAt, writtenAtMs(header));
 }
 
 const textOrNull = (value: Json | undefined): string | null =>

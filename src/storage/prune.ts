@@ -21,6 +21,7 @@ function pruneOp(unit: Unit, key: number): void {
   both.set(hashes.payloadHash, 32);
   statements.pruneOp.run(both, key);
   statements.deleteChange.run(row.arrival);
+  unit.lastChangeDeleted = Math.max(unit.lastChangeDeleted, row.arrival);
   const commit = statements.commitFrom.get(key, lastKeyOf(indexOfKey(key)));
   if (!commit) throw new Error('an op without a seal cannot be pruned');
   statements.setCommitLive.run(commit.live - 1, commit.key);

@@ -4,7 +4,7 @@
 import { observe, stampMs } from '../core/clock.ts';
 import { originPattern, replicaOf } from '../core/heads.ts';
 import { replicaIdOf } from '../core/identity.ts';
-import { clockSuspectMs } from '../core/limits.ts';
+import { clockSuspectMs, othersOriginsMax } from '../core/limits.ts';
 import {
   type Commit,
   genesisHead,
@@ -35,7 +35,9 @@ export type CommitRefusal =
   | 'key_mismatch'
   /** Facts are missing that the seal counts: somebody on the way dropped sales. */
   | 'facts_withheld'
-  | 'op_malformed';
+  | 'op_malformed'
+  /** There is no room for another writer; what is kept free is for our own next epochs. */
+  | 'too_many_origins';
 
 export type Received =
   | { readonly result: 'applied'; readonly ops: number }
@@ -46,7 +48,10 @@ export type Received =
 export function appendRemote(unit: Unit, commit: Commit, publicKey: Uint8Array): Received {
   const { seal } = commit;
   const known = unit.state.origins.get(seal.origin);
+  if (!known && replicaOf(seal.origin) !== unit.replicaId && unit.state.origins.size >= othersOriginsMax)
+    return { result: 'too_many_origins' };
   const place = placeOf(unit, commit, known);
+  if (place === 'held') prove(unit, commit, known);
   if (place === 'held' || place === 'gap') return { result: place };
   const refusal = checkSeal(unit, commit, publicKey);
   if (refusal || place === 'fork') return { result: refusal ?? 'fork' };
@@ -68,24 +73,32 @@ export function appendRemote(unit: Unit, commit: Commit, publicKey: Uint8Array):
       unit.state.clock = observe(unit.state.clock, item.header.stamp);
     }
   }
+  // What follows on proven ground is proven.
+  if (unit.proven.get(seal.origin) === origin.head) unit.proven.set(seal.origin, seal.last);
   addSeal(unit, originState(unit, seal.origin, publicKey), seal, live, stamp);
   return { result: 'applied', ops: live };
 }
 
 /** Whether a commit is the next of its origin, by numbers and heads alone. */
-function placeOf(
-  { statements }: Unit,
-  commit: Commit,
-  known: OriginState | undefined,
-): 'next' | 'held' | 'gap' | 'fork' {
+function placeOf(unit: Unit, commit: Commit, known: OriginState | undefined): 'next' | 'held' | 'gap' | 'fork' {
   const head = known?.head ?? 0;
   const { seal } = commit;
   if (known && seal.last <= head)
-    return compareBranch(statements, known, seal.last, hex(seal.after)) === 'fork' ? 'fork' : 'held';
+    return compareBranch(unit.statements, known, seal.last, hex(seal.after)) === 'fork' ? 'fork' : 'held';
   if (commit.from > head + 1) return 'gap';
   if (seal.first <= head) return 'fork';
+  // Of our own past a hole proves nothing: what we wrote there alone, as a restored copy, would vanish behind it.
+  const isOwn = replicaOf(seal.origin) === unit.replicaId;
+  if (isOwn && head > 0 && seal.first > head + 1 && unit.proven.get(seal.origin) !== head) return 'fork';
   if (seal.first === head + 1 && known && head > 0 && !isSameBytes(seal.before, known.hash)) return 'fork';
   return 'next';
+}
+
+/** A commit of our own past, shown by a peer as we hold it. */
+function prove(unit: Unit, { seal }: Commit, known: OriginState | undefined): void {
+  if (!known || replicaOf(seal.origin) !== unit.replicaId) return;
+  if (compareBranch(unit.statements, known, seal.last, hex(seal.after)) !== 'same') return;
+  unit.proven.set(seal.origin, Math.max(unit.proven.get(seal.origin) ?? 0, seal.last));
 }
 
 type CheckedOp = { readonly op: Op; readonly hashes: OpHashes; readonly header: OpHeader | undefined };

@@ -72,9 +72,10 @@ export function loadState(statements: Statements, replicaId: string): StorageSta
     sums: byPart((part) => (stored[part] ? sumFromHex(stored[part].sum) : digestZero())),
     counts: byPart((part) => stored[part]?.count ?? 0),
     clock,
-    seq: last?.seq ?? 0,
+    // Rows at the end may have been pruned: their numbers are used once all the same, for cursors stand there.
+    seq: Math.max(last?.seq ?? 0, readMeta(statements, 'seq', 0)),
     changeAt: last?.at ?? 0,
-    movement: statements.lastMovement.get()?.row ?? 0,
+    movement: Math.max(statements.lastMovement.get()?.row ?? 0, readMeta(statements, 'movement_indexed', 0)),
     deferred: statements.deferredCount.get()?.count ?? 0,
     movementIndexed: readMeta(statements, 'movement_indexed', 0),
     numbersIndexed: readMeta(statements, 'numbers_indexed', 0),

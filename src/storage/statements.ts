@@ -118,6 +118,9 @@ export function prepareStatements(database: BetterSqlite3.Database) {
     commitBackFrom: read<[number, number, number], CommitRow>(
       'SELECT * FROM commits WHERE key > ? AND key <= ? ORDER BY key DESC LIMIT 1 OFFSET ?',
     ),
+    commitWithFewerFacts: read<[number, number, number], CommitRow>(
+      'SELECT * FROM commits WHERE key > ? AND key <= ? AND facts < ? ORDER BY key DESC LIMIT 1',
+    ),
     addCommit: write<[number, number, number, Uint8Array, Uint8Array, Uint8Array, number]>(
       'INSERT INTO commits (key, first, facts, before, after, signature, live) VALUES (?, ?, ?, ?, ?, ?, ?)',
     ),

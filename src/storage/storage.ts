@@ -49,6 +49,8 @@ export type Storage = {
   trouble(): OpenFailure | undefined;
   /** Size of the write-ahead log, bytes, as of the last checkpoint; an alarm when it no longer shrinks. */
   walAlarm(): string | undefined;
+  /** Numbers of our own origins up to which a peer has shown the same history; see receive.ts. */
+  readonly proven: Map<Origin, number>;
   setMeshOffset(offsetMs: number): void;
   close(): void;
 };
@@ -64,8 +66,9 @@ const commitsPerLook = 16;
 
 export function createStorage(ports: Ports, config: OpenConfig, events: StorageEvents): Storage | OpenFailure {
   const { clock, crypto, signer, log, timers } = ports;
-  const opened = openStorage(ports.openDatabase, config);
-  if (!isOpen(opened)) return opened;
+  const first = openStorage(ports.openDatabase, config);
+  if (!isOpen(first)) return first;
+  const opened: Handle = first;
   let handle: Handle | null = opened;
   let lastState = opened.state;
   let unit: Unit | null = null;
@@ -77,6 +80,7 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
   let walAlarm: string | undefined;
   let meshOffsetMs = 0;
   let closed = false;
+  const proven = new Map<Origin, number>();
   const recent = createRecentCommits();
   const memory = createMemory();
 
@@ -97,7 +101,7 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
     if (!handle || failed) return unavailable();
     const { statements } = handle;
     const clockMs = clock.now();
-    const context = { statements, crypto, signer, memory, shop: config.shop, replicaId: config.replicaId };
+    const context = { statements, crypto, signer, memory, proven, shop: config.shop, replicaId: config.replicaId };
     const current = createUnit(context, copyState(handle.state), clockMs, clockMs + meshOffsetMs);
     try {
       statements.begin.run();
@@ -125,9 +129,13 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
     lastState = written.state;
     memory.keepLevels(written.stock);
     for (const commit of written.encoded) recent.add(commit);
+    lookAtWal();
+    if (written.opCount > 0 || written.touchedOrigins.size > 0) tell(written);
+  }
+
+  function lookAtWal(): void {
     commits += 1;
     if (commits % commitsPerLook === 0 && walBytesOf(config.path) > walBytesSoft) timers.soon(checkpoint);
-    if (written.opCount > 0 || written.touchedOrigins.size > 0) tell(written);
   }
 
   /** What is on disk is on disk: a reader that breaks must not keep the answer from whoever wrote it. */
@@ -180,7 +188,7 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
     if (closed) return;
     recent.clear();
     memory.forget();
-    const again = openStorage(ports.openDatabase, config);
+    const again = notReplaced(openStorage(ports.openDatabase, config));
     if (isOpen(again)) {
       handle = again;
       lastState = again.state;
@@ -189,6 +197,16 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
     } else failed = again;
     log.error('nothing can be written', { detail: failed.detail });
     retry = timers.after(reopenMs, reopen);
+  }
+
+  /** A card pulled and put back, a file removed: an empty database in its place is not ours to go on with. */
+  function notReplaced(again: Handle | OpenFailure): Handle | OpenFailure {
+    if (!isOpen(again) || again.feedId === opened.feedId) return again;
+    closeQuietly(again.database);
+    return {
+      code: 'database_replaced',
+      detail: `The database ${config.path} is not the one that was open: stop, and look at the disk.`,
+    };
   }
 
   /**
@@ -225,11 +243,12 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
   }
 
   function note(work: (open: Handle) => void): boolean {
-    if (!handle || failed) return false;
+    if (!handle || failed || unit) return false;
     try {
       handle.statements.begin.run();
       work(handle);
       handle.statements.commit.run();
+      lookAtWal();
       return true;
     } catch (error) {
       log.warn('bookkeeping could not be written', { error: String(error) });
@@ -256,6 +275,7 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
     note,
     trouble: () => failed ?? (handle ? undefined : { code: 'closed', detail: 'The appliance is stopped.' }),
     walAlarm: () => walAlarm,
+    proven,
     setMeshOffset(offsetMs) {
       meshOffsetMs = offsetMs;
     },

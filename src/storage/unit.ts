@@ -25,6 +25,8 @@ export type UnitContext = {
   readonly shop: string;
   readonly replicaId: string;
   readonly memory: Memory;
+  /** How far a peer has shown our own origins to be what we hold, after we were found restored. */
+  readonly proven: Map<Origin, number>;
 };
 
 /** Where an op stands: `key` in the journal, `arrival` in the order of arrival here. */
@@ -73,6 +75,8 @@ export type Unit = UnitContext & {
   /** Origins whose ops came with stamps well ahead of the mesh's time, with the last such stamp. */
   readonly stampedAhead: Map<Origin, Stamp>;
   opCount: number;
+  /** Highest row of the order of arrival that this unit has taken out again. */
+  lastChangeDeleted: number;
   local: { origin: OriginState; ops: Op[]; bytes: number; head: Uint8Array; facts: number; stamp: Stamp } | null;
 };
 
@@ -92,6 +96,7 @@ export function createUnit(context: UnitContext, state: StorageState, clockMs: n
     forkStatements: [],
     stampedAhead: new Map(),
     opCount: 0,
+    lastChangeDeleted: 0,
     local: null,
   };
 }

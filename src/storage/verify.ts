@@ -142,7 +142,12 @@ function verifyFold(
   find: Find,
 ): void {
   const before = stateTables(ports.crypto, database);
-  const unit = createUnit({ statements, ...ports, ...context, memory: createMemory() }, copyState(state), 0, 0);
+  const unit = createUnit(
+    { statements, ...ports, ...context, memory: createMemory(), proven: new Map() },
+    copyState(state),
+    0,
+    0,
+  );
   statements.begin.run();
   try {
     refold(unit);

@@ -5,7 +5,8 @@ import type { Books, RecordEntity, RecordRow } from '../core/books.ts';
 import { type CommandContext, type Decision, type Failure, failure } from '../core/command.ts';
 import type { JsonObject } from '../core/json.ts';
 import { isSameJson } from '../core/json.ts';
-import { changedFields, createdAtField } from '../core/merge.ts';
+import { fieldsPerRecordMax } from '../core/limits.ts';
+import { changedFields, createdAtField, deletedField } from '../core/merge.ts';
 
 /** Credential that asks: a terminal's id, or "admin". */
 export type By = string;
@@ -71,6 +72,12 @@ export function decideEdit(context: CommandContext, row: RecordRow | undefined, 
   const set: JsonObject = { ...edit.set };
   if (!row) set[createdAtField] = context.meshMs;
   else if (row.fields[importedAtField] !== undefined && set[importedAtField] === undefined) set[importedAtField] = null;
+  const fieldCount = new Set([...(row?.names ?? []), ...Object.keys(set)]).size;
+  if (fieldCount > fieldsPerRecordMax && !set[deletedField])
+    return failure(
+      'too_many_members',
+      `A record has at most ${fieldsPerRecordMax} members and attributes, those once there included.`,
+    );
   const payload: JsonObject = resolves ? { set, by, resolves } : { set, by };
   const seen = row?.seen ?? {};
   const outcome = row && !row.deleted ? 'changed' : 'created';

@@ -12,12 +12,14 @@ export const idPattern = /^[A-Za-z0-9_.:-]{1,64}$/;
 export const textCharsMax = 4000;
 /** Longest real invoice known to us has 675 lines; ten times that is no ticket. */
 export const ticketLinesMax = 5000;
-/** Money and milli-quantities stay this far below 2^53, so that sums of millions of them are exact. */
+/** Largest amount and milli-quantity: a thousand million units. Sums stay exact to nine thousand of the largest. */
 export const amountMax = 1e12;
 /** Quantities have three decimals: 1.234 kg is stored as 1234. */
 export const quantityScale = 1000;
 /** Objects and arrays inside one another; what is deeper is an attack on the parser. */
 export const jsonDepthMax = 32;
+/** Each member and attribute of a record is a field of its own: some thousand would make every read of it slow. */
+export const fieldsPerRecordMax = 1000;
 /** Codes of one product: single piece, box, pallet, old and new labels. */
 export const barcodesPerProductMax = 100;
 

@@ -262,3 +262,18 @@ describe('batches', () => {
     expect(shop.appliance.books.counts().products).toBe(2);
   });
 });
+
+describe('B8 a record has room for a thousand members', () => {
+  test('more are refused by name, also when they come a few at a time, and the record stays as it is', async () => {
+    const shop = openShop();
+    const many = (prefix: string, count: number) =>
+      Object.fromEntries(Array.from({ length: count }, (_, index) => [`${prefix}${index}`, index]));
+    const whole = await shop.ask('PUT', '/api/v1/products/p-2', { name: 'A', attributes: many('a', 1001) });
+    expect(whole).toMatchObject({ status: 422, json: { code: 'too_many_members' } });
+    await shop.ask('PUT', '/api/v1/products/p-2', { name: 'A', attributes: many('a', 900) });
+    const more = await shop.ask('PATCH', '/api/v1/products/p-2', { attributes: many('b', 200) });
+    expect(more).toMatchObject({ status: 422, json: { code: 'too_many_members' } });
+    const read = await shop.ask('GET', '/api/v1/products/p-2');
+    expect(Object.keys(read.json.attributes as object)).toHaveLength(900);
+  });
+});

@@ -28,6 +28,7 @@ export const problems = {
   header_malformed: { status: 400, title: 'A header is not as it must be.' },
   id_malformed: { status: 400, title: 'The id has characters that ids do not have.' },
   id_differs: { status: 400, title: 'The id in the message is not the one in the address.' },
+  too_many_members: { status: 422, title: 'This has more members than a record can have.' },
   id_reserved: { status: 400, title: 'This id is reserved.' },
   quantity_missing: { status: 400, title: 'How many is missing.' },
   cursor_malformed: { status: 400, title: 'This is not a place in a list.' },

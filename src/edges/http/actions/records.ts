@@ -106,7 +106,7 @@ const createRoute = (kind: RecordKind): Route =>
       201: { description: 'Created.', schema: kind.shown },
       200: { description: 'It was there already, just so.', schema: kind.shown },
     },
-    problems: ['malformed', 'record_exists', 'record_deleted'],
+    problems: ['malformed', 'record_exists', 'record_deleted', 'too_many_members'],
     run: async ({ body, credential, request, path }, room) => {
       const ids = keyedIds(request.headers, credential, path);
       if (!ids.ok) return ids;
@@ -136,7 +136,7 @@ const replaceRoute = (kind: RecordKind): Route =>
       201: { description: 'Created.', schema: kind.shown },
       200: { description: 'Replaced, or so already.', schema: kind.shown },
     },
-    problems: ['malformed', 'id_malformed', 'id_differs', 'version_differs', 'version_exists'],
+    problems: ['malformed', 'id_malformed', 'id_differs', 'version_differs', 'version_exists', 'too_many_members'],
     run: async ({ params, body, credential, request }, room) => {
       const terms = termsOf(request, params.id, body.id);
       if (!terms.ok) return terms;
@@ -171,7 +171,15 @@ const patchRoute = (kind: RecordKind): Route =>
       kind: 'mergePatch',
     },
     answers: { 200: { description: 'As it is now.', schema: kind.shown } },
-    problems: ['malformed', 'id_malformed', 'id_differs', 'not_found', 'record_deleted', 'version_differs'],
+    problems: [
+      'malformed',
+      'id_malformed',
+      'id_differs',
+      'not_found',
+      'record_deleted',
+      'version_differs',
+      'too_many_members',
+    ],
     run: async ({ params, body, credential, request }, room) => {
       const terms = termsOf(request, params.id, body.id);
       if (!terms.ok) return terms;

@@ -1,0 +1,104 @@
+// Copies of one disk, and what becomes of what both wrote: real appliances, a real copy of the folder put back. Nothing
+// that was acknowledged may be missing anywhere when the books are equal again.
+
+import { cpSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { equal, linked, newFolder, openAppliance, statusOf, type TestAppliance } from './appliances.ts';
+
+const has = (one: TestAppliance, ticketId: string): boolean => one.appliance.books.ticket(ticketId) !== undefined;
+
+const heldBy = (one: TestAppliance, tickets: readonly string[]) => tickets.filter((ticket) => has(one, ticket));
+
+/** An appliance whose folder is copied when stopped after `before`; it goes on with a peer, and dies after `meanwhile`. */
+async function restoredCopy(
+  before: (one: TestAppliance) => Promise<void>,
+  meanwhile: (one: TestAppliance) => Promise<void>,
+  alone: (copy: TestAppliance) => Promise<void>,
+): Promise<{ copy: TestAppliance; peer: TestAppliance }> {
+  const [folder, backup] = [newFolder(), newFolder()];
+  const first = await openAppliance('Bar', { folder });
+  await before(first);
+  await first.stop();
+  cpSync(folder, backup, { recursive: true });
+  const { who } = first;
+  const bar = await openAppliance('Bar', { folder, who, isFirstStart: false });
+  const peer = await openAppliance('Cellar', { peers: [bar.address] });
+  await linked(bar, peer);
+  await meanwhile(bar);
+  await equal(bar, peer);
+  await bar.stop();
+  const cutOff = await openAppliance('Bar', { folder: backup, who, isFirstStart: false });
+  await alone(cutOff);
+  await cutOff.stop();
+  const copy = await openAppliance('Bar', { folder: backup, who, isFirstStart: false, peers: [peer.address] });
+  await linked(copy, peer);
+  await equal(copy, peer);
+  return { copy, peer };
+}
+
+const sellAll = (prefix: string, count: number) => async (one: TestAppliance) => {
+  for (let index = 0; index < count; index++) await one.sell(`${prefix}-${index}`);
+};
+
+const ticketsOf = (prefix: string, count: number) => Array.from({ length: count }, (_, index) => `${prefix}-${index}`);
+
+describe('an old copy of a disk is put back', () => {
+  test('B1 what it had lost comes back from its peer; it goes on under a new epoch', async () => {
+    const { copy, peer } = await restoredCopy(sellAll('old', 5), sellAll('new', 10), async () => {});
+    await copy.sell('after');
+    await equal(copy, peer);
+    expect(copy.appliance.books.heads()).toEqual({ [`${copy.id}.1`]: 15, [`${copy.id}.2`]: 1 });
+    expect(statusOf(copy).alarms.map(({ code }) => code)).toContain('restored_copy');
+  });
+
+  test.each([1, 3, 8])('B1 B2 %i sales that it made alone count once beside those made meanwhile', async (count) => {
+    const { copy, peer } = await restoredCopy(sellAll('old', 5), sellAll('new', 10), sellAll('alone', count));
+    const all = [...ticketsOf('old', 5), ...ticketsOf('new', 10), ...ticketsOf('alone', count)];
+    for (const one of [copy, peer]) {
+      expect(heldBy(one, all)).toEqual(all);
+      expect(one.appliance.books.counts().tickets).toBe(all.length);
+      expect(one.appliance.books.stock('coffee')?.onHand).toBe(-1000 * all.length);
+    }
+  });
+
+  test('B1 a gap of superseded ops hides no fork', async () => {
+    const { copy, peer } = await restoredCopy(
+      sellAll('old', 5),
+      async (bar) => {
+        await bar.sell('there');
+        for (let price = 1; price <= 3; price++) await bar.put('quince', { name: 'Quince', price });
+      },
+      async (alone) => {
+        await alone.sell('here');
+        await alone.put('other', { name: 'Other' });
+      },
+    );
+    for (const one of [copy, peer]) {
+      expect(heldBy(one, ['there', 'here'])).toEqual(['there', 'here']);
+      expect(one.appliance.books.record('product', 'other')?.fields).toMatchObject({ '/name': 'Other' });
+      expect(one.appliance.books.record('product', 'quince')?.fields).toMatchObject({ '/price': 3 });
+    }
+  });
+
+  test('B1 B6 the seals around the common past are pruned on both branches, and no sale goes with them', async () => {
+    const edits = (names: readonly string[]) => async (one: TestAppliance) => {
+      for (const name of names) await one.put('quince', { name });
+    };
+    const { copy, peer } = await restoredCopy(
+      async (bar) => {
+        await sellAll('old', 3)(bar);
+        await edits(['a', 'b'])(bar);
+      },
+      async (bar) => {
+        await edits(['c', 'd'])(bar);
+        await sellAll('there', 2)(bar);
+      },
+      async (alone) => {
+        await edits(['x', 'y'])(alone);
+        await alone.sell('here');
+      },
+    );
+    const all = [...ticketsOf('old', 3), ...ticketsOf('there', 2), 'here'];
+    for (const one of [copy, peer]) expect(heldBy(one, all)).toEqual(all);
+  });
+});

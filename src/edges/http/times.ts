@@ -21,6 +21,13 @@ export function parseTime(text: string): number | undefined {
   return isTellable(ms) ? ms : undefined;
 }
 
+/** Whether a time is written as we tell it already, as JavaScript writes times: known in a third of the time. */
+export function isCanonicalTime(text: string): boolean {
+  if (text.length !== 24) return false;
+  const date = new Date(text);
+  return !Number.isNaN(date.getTime()) && date.toISOString() === text;
+}
+
 /** RFC 3339, UTC, with milliseconds; null for what is no moment of the years 0 to 9999. */
 export const timeText = (ms: number | null): string | null =>
   ms !== null && isTellable(ms) ? new Date(ms).toISOString() : null;

@@ -33,10 +33,10 @@ test('what changed is told in order, as it is now, and once more from any cursor
   const all = (await shop.ask('GET', '/api/v1/changes')).json;
   expect(names(all.data)).toEqual([
     'product p-1 updated',
-    'customer c-1 deleted',
     'ticket t-1 updated',
     'movement t-1/1 updated',
     'stock p-1 updated',
+    'customer c-1 deleted',
   ]);
   expect(all.data[0].record).toEqual((await shop.ask('GET', '/api/v1/products/p-1')).json);
   expect(all.data[1].record).toBeNull();

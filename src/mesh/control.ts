@@ -2,7 +2,7 @@
 
 import { failure, type Outcome } from '../core/command.ts';
 import { syncDebounceMs } from '../core/limits.ts';
-import type { AddressState } from './dialer.ts';
+import { type AddressState, newAddress } from './dialer.ts';
 import type { Link } from './link.ts';
 import type { ConnectionStats, Mesh, MeshStatus, PeerState, PeerStatus } from './mesh.ts';
 import type { MeshParts } from './parts.ts';
@@ -79,7 +79,7 @@ export function createMeshControl(
       database.prepare('INSERT OR IGNORE INTO static_peers (address) VALUES (?)').run(address);
     });
     const known = allPeers().find((peer) => peer.address === address);
-    return { ok: true, result: known ?? addressStatus(emptyAddress(address)) };
+    return { ok: true, result: known ?? addressStatus(newAddress(address, 'static')) };
   }
 
   function changePeer(id: string, change: Parameters<Mesh['changePeer']>[1]): Outcome<PeerStatus> {
@@ -189,17 +189,6 @@ const addressStatus = (address: AddressState): PeerStatus => ({
   verifiedEqualAt: null,
   lastError: address.lastError,
   version: null,
-});
-
-const emptyAddress = (address: string): AddressState => ({
-  address,
-  source: 'static',
-  peerId: null,
-  failures: 0,
-  isDialing: false,
-  wasConnected: false,
-  lastError: null,
-  timer: null,
 });
 
 function connectionStats(entry: PeerEntry, link: Link | undefined): ConnectionStats {

@@ -38,6 +38,18 @@ export type Dialer = {
   stop(): void;
 };
 
+/** An address of which nothing is known yet. */
+export const newAddress = (address: string, source: AddressSource): AddressState => ({
+  address,
+  source,
+  peerId: null,
+  failures: 0,
+  isDialing: false,
+  wasConnected: false,
+  lastError: null,
+  timer: null,
+});
+
 export function createDialer(ports: Ports, events: DialerEvents): Dialer {
   const states = new Map<string, AddressState>();
   let stopped = false;
@@ -75,16 +87,7 @@ export function createDialer(ports: Ports, events: DialerEvents): Dialer {
         return true;
       }
       if (states.size >= peersMax * 2) return false;
-      const state: AddressState = {
-        address,
-        source,
-        peerId: null,
-        failures: 0,
-        isDialing: false,
-        wasConnected: false,
-        lastError: null,
-        timer: null,
-      };
+      const state = newAddress(address, source);
       states.set(address, state);
       ports.timers.soon(() => dial(state));
       return true;

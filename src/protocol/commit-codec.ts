@@ -2,7 +2,7 @@
 // exceed 32 bits are IEEE doubles (exact to 2^53). See PROTOCOL.md. Decoding never throws and never reads past its
 // input; it checks form only, the journal checks truth.
 
-import { opNumberMax } from '../core/limits.ts';
+import { commitBytesMax, opNumberMax } from '../core/limits.ts';
 import type { Commit, Op, Seal } from '../core/op.ts';
 
 const sealBytes = 4 * 8 + 32 + 32 + 64 + 4;
@@ -15,7 +15,7 @@ const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 export function encodeCommit(commit: Commit): Uint8Array {
   let room = sealBytes;
   for (const op of commit.ops) room += 9 + opRoom(op);
-  const bytes = new Uint8Array(room);
+  const bytes = room <= desk.length ? desk : new Uint8Array(room);
   const view = new DataView(bytes.buffer);
   view.setFloat64(0, commit.from);
   view.setFloat64(8, commit.seal.first);
@@ -27,8 +27,12 @@ export function encodeCommit(commit: Commit): Uint8Array {
   view.setUint32(160, commit.ops.length);
   let at = sealBytes;
   for (const op of commit.ops) at = encodeOp(op, bytes, view, at);
-  return bytes.subarray(0, at);
+  // Only what was written, not the room: these are kept for a while.
+  return bytes.slice(0, at);
 }
+
+/** Where commits are written before they are cut to size: room for the largest that holds more than one op. */
+const desk = new Uint8Array(3 * commitBytesMax);
 
 /** The commit of `origin`, or undefined when the bytes are not one. */
 export function decodeCommit(origin: string, bytes: Uint8Array): Commit | undefined {
@@ -65,7 +69,7 @@ export function decodeCommit(origin: string, bytes: Uint8Array): Commit | undefi
   return at === bytes.length ? { from, seal, ops } : undefined;
 }
 
-/** A UTF-16 text of n units has at most 3n bytes of UTF-8; the unused room is cut off at the end. */
+/** A UTF-16 text of n units has at most 3n bytes of UTF-8. */
 function opRoom(op: Op): number {
   if (op.kind === 'whole') return 3 * (op.header.length + op.payload.length);
   return op.kind === 'erased' ? 3 * op.header.length + 32 : 64;

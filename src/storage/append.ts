@@ -10,6 +10,7 @@ import { foldOp, foldStored } from './fold.ts';
 import { indexMovements } from './movement-index.ts';
 import { pruneOps } from './prune.ts';
 import { type OriginState, storedSums, writeMeta } from './state.ts';
+import { rowsPerStatement } from './statements.ts';
 import { indexNumbers } from './ticket-numbers.ts';
 import { addChange, countTerm, keyOf, originState, setOrigin, type Unit } from './unit.ts';
 
@@ -138,6 +139,7 @@ export function addSeal(unit: Unit, origin: OriginState, seal: Seal, live: numbe
 
 function settleStock(unit: Unit): void {
   const { sha256 } = unit.crypto;
+  let values: (string | number)[] = [];
   for (const [product, level] of unit.stock) {
     if (level.before !== undefined)
       countTerm(unit, 'stock', level.term ?? sha256(stockText(product, level.before)), -1);
@@ -147,8 +149,12 @@ function settleStock(unit: Unit): void {
     }
     level.term = sha256(stockText(product, level.onHand));
     countTerm(unit, 'stock', level.term, 1);
-    unit.statements.setStock.run(product, level.onHand, level.movements, level.updatedAt);
+    values.push(product, level.onHand, level.movements, level.updatedAt);
+    if (values.length < 4 * rowsPerStatement) continue;
+    unit.statements.setStock(rowsPerStatement).run(...values);
+    values = [];
   }
+  if (values.length > 0) unit.statements.setStock(values.length / 4).run(...values);
 }
 
 /** What is hashed for a stock level. */

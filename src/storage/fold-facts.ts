@@ -12,7 +12,7 @@ import { isSameJson, type Json, type JsonObject } from '../core/json.ts';
 import { compareOps, type OpHeader, parseHeader, parsePayload, writtenAtMs } from '../core/op.ts';
 import { recordRival, type Side, settleRivals } from './conflicts.ts';
 import { blockOf } from './movement-index.ts';
-import { type MovementTableRow, movementsPerInsert, type TicketTableRow } from './statements.ts';
+import { type MovementTableRow, rowsPerStatement, type TicketTableRow } from './statements.ts';
 import { addNumber, removeNumber } from './ticket-numbers.ts';
 import { countTerm, indexOfKey, numberOfKey, type Place, pendingStock, type Unit } from './unit.ts';
 
@@ -130,9 +130,9 @@ function removeMovement(unit: Unit, row: MovementTableRow): void {
 
 /** Several at once: half the time of one by one. */
 function addDerived(unit: Unit, place: Place, movements: readonly DerivedMovement[]): void {
-  for (let from = 0; from < movements.length; from += movementsPerInsert) {
+  for (let from = 0; from < movements.length; from += rowsPerStatement) {
     const values: (string | number | null)[] = [];
-    const upTo = Math.min(from + movementsPerInsert, movements.length);
+    const upTo = Math.min(from + rowsPerStatement, movements.length);
     for (let index = from; index < upTo; index++) {
       const movement = movements[index];
       if (!movement) continue;

@@ -15,7 +15,7 @@ export type StockLevel = {
 
 export type Memory = {
   level(product: string): StockLevel | undefined;
-  /** Levels that are on disk now; one without movements is no level. */
+  /** Levels that are on disk now and change no more; one without movements is no level. */
   keepLevels(levels: ReadonlyMap<string, StockLevel>): void;
   isLiving(entity: RecordEntity, id: string): boolean | undefined;
   keepLiving(entity: RecordEntity, id: string, isLiving: boolean): void;
@@ -45,9 +45,9 @@ export function createMemory(): Memory {
   return {
     level: (product) => levels.get(product),
     keepLevels(written) {
-      for (const [product, { onHand, movements, updatedAt, term }] of written) {
-        if (movements === 0) levels.delete(product);
-        else levels.set(product, { onHand, movements, updatedAt, term });
+      for (const [product, level] of written) {
+        if (level.movements === 0) levels.delete(product);
+        else levels.set(product, level);
       }
       if (levels.size > rememberedLevelsMax) levels.clear();
     },

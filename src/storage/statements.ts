@@ -78,7 +78,7 @@ export type ConflictTableRow = {
 export type Statements = ReturnType<typeof prepareStatements>;
 
 /** Rows in one statement: more gain nothing. */
-export const movementsPerInsert = 16;
+export const rowsPerStatement = 16;
 
 export function prepareStatements(database: BetterSqlite3.Database) {
   const read = <Parameters extends unknown[], Result extends Row>(sql: string) =>
@@ -184,7 +184,6 @@ export function prepareStatements(database: BetterSqlite3.Database) {
     ),
     addMovements: byCount<(number | string | null)[]>(
       database,
-      movementsPerInsert,
       'INSERT INTO movements (row, id, op, line, product, kind, quantity) VALUES',
       '(?, ?, ?, ?, ?, ?, ?)',
     ),
@@ -203,8 +202,11 @@ export function prepareStatements(database: BetterSqlite3.Database) {
     deleteMovement: write<[number]>('DELETE FROM movements WHERE row = ?'),
 
     stock: read<[string], StockTableRow>('SELECT * FROM stock WHERE product = ?'),
-    setStock: write<[string, number, number, number]>(
-      'INSERT INTO stock (product, on_hand, movements, updated_at) VALUES (?, ?, ?, ?) ON CONFLICT (product) DO UPDATE SET on_hand = excluded.on_hand, movements = excluded.movements, updated_at = excluded.updated_at',
+    setStock: byCount<(number | string)[]>(
+      database,
+      'INSERT INTO stock (product, on_hand, movements, updated_at) VALUES',
+      '(?, ?, ?, ?)',
+      'ON CONFLICT (product) DO UPDATE SET on_hand = excluded.on_hand, movements = excluded.movements, updated_at = excluded.updated_at',
     ),
     conflictsOfRecord: read<[string, string], ConflictTableRow>(
       'SELECT * FROM conflicts WHERE entity = ? AND record_id = ?',
@@ -250,17 +252,17 @@ export function prepareStatements(database: BetterSqlite3.Database) {
   };
 }
 
-/** The same statement for 1 … `countMax` rows, prepared when first wanted. */
+/** The same statement for 1 … `rowsPerStatement` rows, prepared when first wanted. */
 function byCount<Parameters extends unknown[]>(
   database: BetterSqlite3.Database,
-  countMax: number,
   sql: string,
   row: string,
+  more = '',
 ): (count: number) => BetterSqlite3.Statement<Parameters> {
   const prepared: BetterSqlite3.Statement<Parameters>[] = [];
   return (count) => {
-    if (count < 1 || count > countMax) throw new Error(`${count} rows in one statement`);
-    prepared[count] ??= database.prepare<Parameters>(`${sql} ${Array(count).fill(row).join(', ')}`);
+    if (count < 1 || count > rowsPerStatement) throw new Error(`${count} rows in one statement`);
+    prepared[count] ??= database.prepare<Parameters>(`${sql} ${Array(count).fill(row).join(', ')} ${more}`);
     return prepared[count];
   };
 }

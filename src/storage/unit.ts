@@ -150,7 +150,13 @@ export function pendingStock(unit: Unit, product: string): PendingStock {
   if (known) return known;
   const level = unit.memory.level(product) ?? storedLevel(unit, product);
   const pending: PendingStock = level
-    ? { ...level, before: level.onHand }
+    ? {
+        onHand: level.onHand,
+        movements: level.movements,
+        updatedAt: level.updatedAt,
+        term: level.term,
+        before: level.onHand,
+      }
     : { onHand: 0, movements: 0, updatedAt: 0, term: undefined, before: undefined };
   unit.stock.set(product, pending);
   return pending;

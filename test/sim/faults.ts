@@ -62,6 +62,7 @@ export const faultTable: readonly Fault[] = [
   { name: 'clock drifts', weight: 2, breaks: driftClock },
   { name: 'copy of the disk is taken', weight: 4, breaks: copyDisk },
   { name: 'old disk is put back', weight: 2, breaks: restoreDisk },
+  { name: 'copied disk runs, too', weight: 1, breaks: cloneHost },
 ];
 
 /** Plans faults from now on; `kinds` keeps only those of the table that are named. */
@@ -228,4 +229,25 @@ function restoreDisk({ world, rules, images }: Scene): (() => void) | undefined 
   rules.replaced(host);
   world.trace.count(world.loop.now(), host.name, 'disk: old one put back');
   return () => host.start();
+}
+
+/** Once at most: a copy of a running appliance's card sells on its own, key and all; then the first one is lost and the copy comes home. */
+function cloneHost({ world, rules }: Scene): (() => void) | undefined {
+  const original = anyHost(world);
+  const isFirst = world.hosts.length === world.options.hosts;
+  if (world.hosts.length < 3 || !isFirst || !original.isReady()) return undefined;
+  const clone = world.addClone(original, `${original.name}2`);
+  const around = world.hosts.filter((host) => host !== clone);
+  const open = block(
+    world,
+    around.flatMap((host) => [world.network.path(clone.name, host.name), world.network.path(host.name, clone.name)]),
+  );
+  rules.replaced(clone);
+  clone.start();
+  world.trace.count(world.loop.now(), clone.name, 'disk: copy runs');
+  return () => {
+    original.retire();
+    open();
+    clone.start();
+  };
 }

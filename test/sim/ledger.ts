@@ -81,7 +81,8 @@ const isCovered = (op: JournalOp, heads: Heads): boolean =>
 const isRecordOp = (op: JournalOp): boolean => op.content.set !== undefined;
 
 /** Whether others, whose authors knew this op, have written every field that it wrote. */
-function isSuperseded(op: JournalOp, others: readonly JournalOp[]): boolean {
+export function isSuperseded(op: JournalOp, others: readonly JournalOp[]): boolean {
+  if (!isRecordOp(op)) return false;
   const later = others.filter(
     (other) => other.entity === op.entity && other.id === op.id && other !== op && knew(other, op),
   );

@@ -5,7 +5,7 @@ import { covers, type Heads, isSameHeads, replicaOf } from '../../src/core/heads
 import { frameBytesMax, socketBufferBytesMax } from '../../src/core/limits.ts';
 import { createDigestRule } from './digest-rule.ts';
 import type { Host } from './host.ts';
-import type { Held } from './ledger.ts';
+import { type Held, isSuperseded } from './ledger.ts';
 import { dotOf, type ExpectedBooks, type ExpectedRecord, expectedBooks } from './oracle.ts';
 import { type BooksRead, booksText, firstDifference, readBooks } from './reading.ts';
 import type { World } from './world.ts';
@@ -112,10 +112,8 @@ function checkAccepted(world: World, host: Host, held: Held, excused: ReadonlySe
       world.broken(`B1 ${host.name} lost ticket ${id}, accepted as ${marker}`);
     if (entity === 'movement' && !books.movement(id))
       world.broken(`B1 ${host.name} lost movement ${id}, accepted as ${marker}`);
-    const ops = world.ledger.opsOf.get(marker) ?? [];
-    // A pruned op of a forked number leaves nothing that tells which of the contents it had.
-    const isForked = ops.some((op) => (world.ledger.ops.get(dotOf(op))?.length ?? 0) > 1);
-    if (ops.length > 0 && !held.markers.has(marker) && !isForked)
+    const [op] = world.ledger.opsOf.get(marker) ?? [];
+    if (op && !held.markers.has(marker) && !isSuperseded(op, held.ops))
       world.broken(`B1 ${host.name} accepted ${marker} (${entity} ${id}) and no longer holds it`);
   }
 }

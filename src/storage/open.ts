@@ -2,7 +2,7 @@
 
 import { statSync } from 'node:fs';
 import type BetterSqlite3 from 'better-sqlite3';
-import { pageCacheBytes } from '../core/limits.ts';
+import { pageBytes, pageCacheBytes } from '../core/limits.ts';
 import type { OpenDatabase } from '../ports.ts';
 import { type Migration, migrate } from './migrate.ts';
 import { loadState, readMeta, type StorageState, writeMeta } from './state.ts';
@@ -54,7 +54,7 @@ export function openStorage(open: OpenDatabase, config: OpenConfig): Handle | Op
 export const isOpen = (opened: Handle | OpenFailure): opened is Handle => 'database' in opened;
 
 function prepare(database: BetterSqlite3.Database, config: OpenConfig): OpenFailure | undefined {
-  database.pragma('page_size = 16384');
+  database.pragma(`page_size = ${pageBytes}`);
   database.pragma('journal_mode = WAL');
   const durable = setDurable(database);
   if (durable) return durable;

@@ -5,7 +5,7 @@
 import type { Books } from '../core/books.ts';
 import { tick } from '../core/clock.ts';
 import { type Origin, originOf } from '../core/heads.ts';
-import { walBytesAlarm, walBytesSoft } from '../core/limits.ts';
+import { pageBytes, walBytesAlarm, walBytesSoft } from '../core/limits.ts';
 import { isSameBytes } from '../core/op.ts';
 import type { Ports, TimerHandle } from '../ports.ts';
 import { finish } from './append.ts';
@@ -235,7 +235,8 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
     try {
       const [result] = handle.database.pragma('wal_checkpoint(PASSIVE)') as { log: number; checkpointed: number }[];
       const left = (result?.log ?? 0) - (result?.checkpointed ?? 0);
-      walAlarm = left * 16384 > walBytesAlarm ? 'The write-ahead log no longer shrinks: check the disk.' : undefined;
+      walAlarm =
+        left * pageBytes > walBytesAlarm ? 'The write-ahead log no longer shrinks: check the disk.' : undefined;
     } catch (error) {
       walAlarm = 'The write-ahead log could not be checkpointed: check the disk.';
       log.error('a checkpoint failed', { error: String(error) });

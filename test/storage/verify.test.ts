@@ -4,6 +4,7 @@ import { closeSync, openSync, readFileSync, truncateSync, writeSync } from 'node
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { patchRecord } from '../../src/commands/patch-record.ts';
+import { pageBytes } from '../../src/core/limits.ts';
 import { createOpenDatabase, createSystemCrypto } from '../../src/edges/system.ts';
 import { copyDatabase, verifyCopy } from '../../src/storage/verify.ts';
 import { carry, edit, newFolder, type OpenedBooks, openBooks, rows } from './opened.ts';
@@ -125,7 +126,7 @@ describe('found', () => {
     books.close();
     const copy = join(newFolder(), 'copy.db');
     copyDatabase(openDatabase, books.path, copy);
-    truncateSync(copy, Math.floor(readFileSync(copy).length / 2 / 16_384) * 16_384);
+    truncateSync(copy, Math.floor(readFileSync(copy).length / 2 / pageBytes) * pageBytes);
     const report = verifyCopy(
       { crypto: createSystemCrypto(), signer: books.signer, openDatabase },
       copy,

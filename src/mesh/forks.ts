@@ -50,11 +50,13 @@ export type Forks = {
 type Search = { readonly link: Link; readonly asked: number; readonly tries: number; isAnswered: boolean };
 
 const statementsMax = 20;
+const dropEveryMs = 60_000;
 
 export function createForks(parts: MeshParts): Forks {
   const { ports, storage, config, alarms, links } = parts;
   const searches = new Map<string, Search>();
   let statements: ForkStatement[] | null = null;
+  const droppedAt = new Map<string, number>();
   /** Frames that answer a search. */
   const answers = new WeakSet<CommitsFrame>();
   /** What was refused on each link. */
@@ -249,6 +251,10 @@ export function createForks(parts: MeshParts): Forks {
     const statement =
       known && statementsOf().find((one) => one.origin === origin && isOnVoidBranch(storage.handle(), known, one));
     if (!statement || replicaOf(origin) === config.replicaId) return false;
+    // Each time the whole state is folded anew: an author that calls one branch after another void must wait.
+    const now = ports.clock.monotonic();
+    if (now - (droppedAt.get(replicaOf(origin)) ?? Number.NEGATIVE_INFINITY) < dropEveryMs) return false;
+    droppedAt.set(replicaOf(origin), now);
     ports.log.warn('a branch is void by the word of its author', { origin, common: statement.common });
     const written = storage.write((unit) => {
       const current = unit.state.origins.get(origin);

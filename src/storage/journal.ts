@@ -112,6 +112,7 @@ export function headsAtTime(handle: Handle, timeMs: number): Record<string, numb
     if (row && row.at < timeMs) low = row.seq + 1;
     else high = middle;
   }
+  if (low === 1) return {};
   for (let after = low - 1; ; ) {
     const rows = statements.changesAfter.all(after, 1000);
     for (const row of rows) {

@@ -1,7 +1,6 @@
 // Comparing at rest: digests of heads and books with every ping, and where they do not agree, what exactly. Part of the
 // session's steps (session.ts).
 
-import { joinHeads } from './heads.ts';
 import { differingIdsMax, differingRangesMax, rangeSearchMs } from './limits.ts';
 import type { BooksMessage, Message, RangesMessage, RowsMessage } from './message.ts';
 import type { Effect, OwnSide, Session, Stepped } from './session-state.ts';
@@ -18,8 +17,9 @@ export function compare(session: Session, heads: string, books: string, own: Own
   const level: Session = {
     ...session,
     unequalPings: 0,
-    peerHeads: joinHeads(session.peerHeads, own.heads),
-    sent: joinHeads(session.sent, own.heads),
+    // Not joined: what it held of a branch that is void since would look like more than we hold, for ever.
+    peerHeads: own.heads,
+    sent: own.heads,
     inFlight: [],
   };
   if (books === own.booksDigest)

@@ -5,7 +5,7 @@ import { covers, type Heads, replicaOf } from '../../src/core/heads.ts';
 import { frameBytesMax, socketBufferBytesMax } from '../../src/core/limits.ts';
 import { createDigestRule } from './digest-rule.ts';
 import type { Host } from './host.ts';
-import { type Held, isSuperseded } from './ledger.ts';
+import { type Held, isSuperseded, markersInSight } from './ledger.ts';
 import { dotOf, type ExpectedBooks, type ExpectedRecord, expectedBooks } from './oracle.ts';
 import { type BooksRead, booksText, firstDifference, readBooks } from './reading.ts';
 import type { World } from './world.ts';
@@ -114,7 +114,9 @@ function checkAccepted(world: World, host: Host, held: Held, excused: ReadonlySe
       world.broken(`B1 ${host.name} lost movement ${id}, accepted as ${marker}`);
     const [op] = world.ledger.opsOf.get(marker) ?? [];
     if (op && !held.markers.has(marker) && !isSuperseded(op, held.ops))
-      world.broken(`B1 ${host.name} accepted ${marker} (${entity} ${id}) and no longer holds it`);
+      world.broken(
+        `B1 ${host.name} accepted ${marker} (${entity} ${id}), ${dotOf(op)}, and no longer holds it; in sight are ${markersInSight(host, entity, id)}`,
+      );
   }
 }
 

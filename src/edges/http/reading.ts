@@ -33,6 +33,7 @@ export type Identified<Body> = { readonly id: string | undefined; readonly body:
 /** A ticket, without its id. */
 export function readTicket(value: Json): Reading<Identified<TicketBody>> {
   if (!isJsonObject(value)) return notAnObject();
+  if (books.isPlainTicket(value)) return identified<TicketBody>({ ok: true, value });
   const { lines, payments } = value;
   if (Array.isArray(lines) && lines.length > ticketLinesMax) return tooMany('/lines', ticketLinesMax, 'lines');
   if (Array.isArray(payments) && payments.length > ticketLinesMax)

@@ -4,6 +4,7 @@
 import { z } from '@hono/zod-openapi';
 import { movementKinds } from '../../../commands/create-movement.ts';
 import { barcodesPerProductMax, ticketLinesMax } from '../../../core/limits.ts';
+import { isListOf, isTextUpTo, objectGlance, withGlance } from './glance.ts';
 import * as value from './values.ts';
 
 const is = (sentence: string) => ({ error: sentence });
@@ -72,19 +73,31 @@ export const payment = z
   })
   .openapi('Payment');
 
+const ticketKinds = ['sale', 'refund', 'void'] as const;
+
 export const ticket = z
   .looseObject({
     id: value.id.optional(),
     terminalId: value.reference.optional(),
-    number: z
-      .union([value.reference, z.int()], is('must be a text or a whole number'))
+    number: withGlance(
+      z.union([value.reference, z.int()], is('must be a text or a whole number')),
+      (number) => Number.isSafeInteger(number) || isTextUpTo(200)(number),
+    )
       .optional()
       .openapi({ description: 'Of the till; not the id.', example: 'T1-000123' }),
-    kind: z.enum(['sale', 'refund', 'void'], is('must be sale, refund or void')).default('sale'),
+    kind: withGlance(z.enum(ticketKinds, is('must be sale, refund or void')), (kind) =>
+      (ticketKinds as readonly unknown[]).includes(kind),
+    ).default('sale'),
     ref: value.reference.optional().openapi({ description: 'Id of the ticket that a refund or void is about.' }),
     currency: value.currency.optional(),
-    lines: z.array(ticketLine, is('must be a list of lines')).max(ticketLinesMax).default([]),
-    payments: z.array(payment, is('must be a list of payments')).max(ticketLinesMax).optional(),
+    lines: withGlance(
+      z.array(ticketLine, is('must be a list of lines')).max(ticketLinesMax),
+      isListOf(objectGlance(ticketLine), ticketLinesMax),
+    ).default([]),
+    payments: withGlance(
+      z.array(payment, is('must be a list of payments')).max(ticketLinesMax),
+      isListOf(objectGlance(payment), ticketLinesMax),
+    ).optional(),
     total: value.money.optional(),
     customerId: value.reference.optional(),
     cashier: value.text.optional(),
@@ -118,3 +131,6 @@ export const readOnlyMembers: ReadonlySet<string> = new Set([
   'receivedAt',
   'flags',
 ]);
+
+/** Tickets that need no reading: sound, nothing missing, nothing to take out. */
+export const isPlainTicket = objectGlance(ticket, readOnlyMembers);

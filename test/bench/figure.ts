@@ -25,3 +25,4 @@ export type Figure = { readonly name: string; readonly run: (setting: Setting) =
 
 export const perSecond = (rate: number): string => `${Math.round(rate).toLocaleString('en')}/s`;
 export const inMs = (ms: number): string => `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`;
+export const inMicroseconds = (us: number): string => `${Math.round(us)} µs`;

@@ -2,9 +2,10 @@
 // one is acknowledged. Beside it the same load on an appliance without a peer.
 
 import { isDeepStrictEqual } from 'node:util';
-import { type Figure, inMs, perSecond, type Row, type Setting } from './figure.ts';
-import { appendsPerSecond } from './ground.ts';
+import { type Figure, inMicroseconds, inMs, perSecond, type Row, type Setting } from './figure.ts';
+import { appendsPerSecond, cpuMsOf } from './ground.ts';
 import type { BenchAppliance } from './lab.ts';
+import type { Outcome } from './load.ts';
 import { connectionCount, linkedPair, makeTills, postAll, untilCount } from './shop.ts';
 import { medianOf } from './statistics.ts';
 import { productCount, products } from './tickets.ts';
@@ -23,11 +24,16 @@ async function run({ lab, quick, note }: Setting): Promise<Row[]> {
   const rates: { linked: number; alone: number; behindMs: number }[] = [];
   for (let round = 0; round < (quick ? 2 : 4); round++) {
     const alike = await lab.load({ port: alone.port, tokens: aloneTokens, seconds });
+    const before = [near, far].map(({ pid }) => cpuMsOf(pid));
     const linked = await lab.load({ port: near.port, tokens: nearTokens, seconds });
     const behindMs = await untilLevel(near, far);
+    const cpu = [near, far].map(({ pid }, index) => cpuMsOf(pid) - (before[index] ?? 0));
     rates.push({ linked: linked.acknowledged / linked.seconds, alone: alike.acknowledged / alike.seconds, behindMs });
+    note(`round ${round}: ${tellRate(linked)} linked, ${tellRate(alike)} alone, behind ${inMs(behindMs)}`);
+    const [ofNear = 0, ofFar = 0] = cpu.map((ms) => (1000 * ms) / linked.acknowledged);
+    const ofLoad = (1e6 * linked.coreShare * linked.seconds) / linked.acknowledged;
     note(
-      `round ${round}: ${perSecond(linked.acknowledged / linked.seconds)} linked (p50 ${linked.p50Ms.toFixed(1)} ms, p99 ${linked.p99Ms.toFixed(1)} ms), ${perSecond(alike.acknowledged / alike.seconds)} alone, behind ${inMs(behindMs)}`,
+      `  CPU for a ticket: ${inMicroseconds(ofNear)} here, ${inMicroseconds(ofFar)} on the peer, ${inMicroseconds(ofLoad)} the load`,
     );
   }
   // The first is for the compilers to warm up.
@@ -64,6 +70,9 @@ async function run({ lab, quick, note }: Setting): Promise<Row[]> {
     },
   ];
 }
+
+const tellRate = ({ acknowledged, seconds, p50Ms, p99Ms }: Outcome): string =>
+  `${perSecond(acknowledged / seconds)} (p50 ${inMs(p50Ms)}, p99 ${inMs(p99Ms)})`;
 
 /** Milliseconds until the peer holds as many tickets as `near`. */
 async function untilLevel(near: BenchAppliance, far: BenchAppliance): Promise<number> {

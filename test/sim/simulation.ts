@@ -13,6 +13,7 @@ export type SimulationOptions = {
   faultKinds?: readonly string[] | null;
   hosts?: number;
   topology?: WorldOptions['topology'];
+  signatures?: WorldOptions['signatures'];
   faultySeconds?: number;
   show?: (line: string) => void;
 };
@@ -56,13 +57,13 @@ export function simulate(options: SimulationOptions): Verdict {
   return verdict;
 }
 
-function worldOptions({ seed, hosts, topology, show }: SimulationOptions): WorldOptions {
+function worldOptions({ seed, hosts, topology, signatures, show }: SimulationOptions): WorldOptions {
   const number = [...seed].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) % 9973, 7);
   return {
     seed,
     hosts: hosts ?? [3, 3, 2, 4, 5][number % 5] ?? 3,
     topology: topology ?? (['mesh', 'mesh', 'line', 'ring'] as const)[number % 4] ?? 'mesh',
-    signatures: number % 7 === 0 ? 'real' : 'stand_in',
+    signatures: signatures ?? (number % 7 === 0 ? 'real' : 'stand_in'),
     ...(show && { show }),
   };
 }

@@ -1,12 +1,16 @@
 // Bugs that somebody could write, each put in place of one function of the product. The simulation must catch every one
 // of them, or it watches nothing. `module` is the path from src/; `plant` gets what it exports and returns what changes.
 
+import { createForger } from './forger.ts';
+
 export type PlantedBug = {
   name: string;
   /** How the sentence begins that the simulation must say. */
   caughtBy: RegExp;
   module: string;
   plant(original: Exports): Exports;
+  /** A second function, where one is not enough. */
+  also?: { module: string; plant(original: Exports): Exports };
   /** Faults without which the bug does not show; all of them where none are named. */
   faults?: readonly string[];
 };
@@ -185,6 +189,31 @@ export const plantedBugs: readonly PlantedBug[] = [
       redialDelayMs: (failures: number, fraction: number) => (failures > 2 ? 1e9 : redialDelayMs(failures, fraction)),
     }),
     faults: ['partition', 'power cut', 'one-way partition'],
+  },
+  {
+    name: 'seals are not verified, and a relay alters what it passes on',
+    caughtBy: /^B1/,
+    module: '../test/sim/keys.ts',
+    plant: ({ createKeyring }) => ({
+      createKeyring: (kind: unknown) => {
+        const keyring = createKeyring(kind);
+        return { ...keyring, crypto: { ...keyring.crypto, verify: () => true } };
+      },
+    }),
+    also: {
+      module: '../test/sim/connection.ts',
+      plant: ({ createEnd }) => ({
+        createEnd: (setup: { own: { host: string } }) => {
+          const end = createEnd(setup);
+          if (setup.own.host !== 'B') return end;
+          const forge = createForger();
+          const send = end.connection.send;
+          end.connection.send = (frame: string | Uint8Array) => send(forge(frame));
+          return end;
+        },
+      }),
+    },
+    faults: [],
   },
   {
     name: 'pruning takes edits that still count',

@@ -219,6 +219,7 @@ export function createMesh(
     const address = addressByLink.get(link);
     strangers.delete(link);
     inbox.forget(link);
+    if (!stopped) forks.forget(link);
     const entry = link.peer ? peers.get(link.peer.id) : undefined;
     if (entry) addCounters(entry, link);
     if (link.peer && entry && links.get(link.peer.id) === link) {

@@ -36,6 +36,8 @@ export type Forks = {
   heard(link: Link, frame: CommitsFrame): boolean;
   /** Looks for forks in heads and chain hashes that a peer tells. */
   compare(link: Link, heads: Heads, hashes: Readonly<Record<string, string>>): void;
+  /** A link has ended: its search ends with it. The next one begins anew. */
+  forget(link: Link): void;
   /** Whether we look for the common past of our own history on this link, and so want our own replica from it. */
   isSearching(link: Link): boolean;
   /** A peer cannot place what we wrote under these origins, though we see no fork: have it send its own history of them. */
@@ -131,9 +133,16 @@ export function createForks(parts: MeshParts): Forks {
     const current = searches.get(origin);
     const known = storage.state().origins.get(origin);
     if (!current || !known || storage.proven.get(origin) !== known.head) return;
-    searches.delete(origin);
+    end(origin);
     // What came in between may have been refused for want of proof.
     current.link.dispatch({ kind: 'rewind', origin, number: known.head });
+  }
+
+  /** No more doubt: what waited for this origin is looked at again. */
+  function end(origin: string): void {
+    searches.delete(origin);
+    storage.doubted.delete(origin);
+    if (storage.state().deferred > 0) storage.write((unit) => void unit.touchedOrigins.add(origin));
   }
 
   /** A commit, or a head, of a branch that its author has called void. `hash`: the chain head after it. */
@@ -184,6 +193,10 @@ export function createForks(parts: MeshParts): Forks {
     return false;
   }
 
+  function forget(link: Link): void {
+    for (const [origin, current] of searches) if (current.link === link) end(origin);
+  }
+
   const isOpen = (link: Link): boolean => links.get(link.peerKeyId) === link;
 
   /** Asks for the peer's history of our origin from an earlier number: 1, 2, 4 … commits back. */
@@ -195,6 +208,7 @@ export function createForks(parts: MeshParts): Forks {
 
   function begin(link: Link, origin: string, asked: number, tries: number): void {
     searches.set(origin, { link, asked, tries, isAnswered: false });
+    storage.doubted.add(origin);
     storage.proven.delete(origin);
     parts.replan();
     link.dispatch({ kind: 'rewind', origin, number: asked });
@@ -202,6 +216,7 @@ export function createForks(parts: MeshParts): Forks {
 
   function resolve(link: Link, origin: string, number: number): void {
     searches.delete(origin);
+    storage.doubted.delete(origin);
     const written = storage.write((unit) => {
       const known = unit.state.origins.get(origin);
       const common = known && commonPastAt(unit, known, number);
@@ -271,6 +286,7 @@ export function createForks(parts: MeshParts): Forks {
   return {
     refused,
     settled,
+    forget,
     heard,
     compare,
     follow,
@@ -278,7 +294,7 @@ export function createForks(parts: MeshParts): Forks {
       for (const origin of origins) if (!searches.has(origin)) search(link, origin, 0, 0);
     },
     level(link) {
-      for (const [origin, current] of searches) if (current.link === link) searches.delete(origin);
+      forget(link);
       for (const origin of link.forked) {
         link.forked.delete(origin);
         const isOver = ![...links.values()].some((other) => other.forked.has(origin));

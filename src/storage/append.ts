@@ -12,7 +12,7 @@ import { pruneOps } from './prune.ts';
 import { type OriginState, storedSums, writeMeta } from './state.ts';
 import { rowsPerStatement } from './statements.ts';
 import { indexNumbers } from './ticket-numbers.ts';
-import { addChange, countTerm, keyOf, originState, setOrigin, type Unit } from './unit.ts';
+import { addChange, countTerm, keyOf, knownUpTo, originState, setOrigin, type Unit } from './unit.ts';
 
 /** Writes one op of our own. It is sealed with its neighbours, at the latest by `finish`. */
 export function appendLocal(unit: Unit, draft: Draft): void {
@@ -75,7 +75,7 @@ function foldDeferred(unit: Unit): void {
   for (const { payload } of unit.forkStatements)
     for (const row of waiting(unit, String(payload.origin), Number.MAX_SAFE_INTEGER)) foldWaiting(unit, row.op);
   for (const origin of unit.touchedOrigins) {
-    const number = unit.held[origin] ?? 0;
+    const number = knownUpTo(unit, origin);
     for (let rows = waiting(unit, origin, number); rows.length > 0; rows = waiting(unit, origin, number))
       for (const row of rows) foldWaiting(unit, row.op);
   }

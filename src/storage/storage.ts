@@ -51,6 +51,8 @@ export type Storage = {
   walAlarm(): string | undefined;
   /** Numbers of our own origins up to which a peer has shown the same history; see receive.ts. */
   readonly proven: Map<Origin, number>;
+  /** Own origins whose common past with a peer is being looked for; see unit.ts. */
+  readonly doubted: Set<Origin>;
   setMeshOffset(offsetMs: number): void;
   close(): void;
 };
@@ -80,7 +82,9 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
   let walAlarm: string | undefined;
   let meshOffsetMs = 0;
   let closed = false;
+  let isStarted = false;
   const proven = new Map<Origin, number>();
+  const doubted = new Set<Origin>();
   const recent = createRecentCommits();
   const memory = createMemory();
 
@@ -101,7 +105,16 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
     if (!handle || failed) return unavailable();
     const { statements } = handle;
     const clockMs = clock.now();
-    const context = { statements, crypto, signer, memory, proven, shop: config.shop, replicaId: config.replicaId };
+    const context = {
+      statements,
+      crypto,
+      signer,
+      memory,
+      proven,
+      doubted,
+      shop: config.shop,
+      replicaId: config.replicaId,
+    };
     const current = createUnit(context, copyState(handle.state), clockMs, clockMs + meshOffsetMs);
     try {
       statements.begin.run();
@@ -117,7 +130,7 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
       statements.commit.run();
     } catch (error) {
       log.error('a commit failed: its outcome is unknown, the database is reopened', { error: String(error) });
-      return doubted(current, error);
+      return comeIntoDoubt(current, error);
     }
     publish(current);
     return { ok: true, unit: current };
@@ -130,7 +143,7 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
     memory.keepLevels(written.stock);
     for (const commit of written.encoded) recent.add(commit);
     lookAtWal();
-    if (written.opCount > 0 || written.touchedOrigins.size > 0) tell(written);
+    if (isStarted && (written.opCount > 0 || written.touchedOrigins.size > 0)) tell(written);
   }
 
   function lookAtWal(): void {
@@ -167,7 +180,7 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
     };
   }
 
-  function doubted(inDoubt: Unit, error: unknown): WriteFailure {
+  function comeIntoDoubt(inDoubt: Unit, error: unknown): WriteFailure {
     doubt = inDoubt;
     reopen();
     return {
@@ -264,6 +277,16 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
     detail: failed?.detail ?? 'The database is closed.',
   });
 
+  /** Doubts about our own past end with the process, and with them what ops waited for. */
+  function placeWaiting(): void {
+    if (state().deferred === 0) return;
+    write((open) => {
+      for (const origin of open.state.origins.keys()) open.touchedOrigins.add(origin);
+    });
+  }
+
+  placeWaiting();
+  isStarted = true;
   return {
     books,
     write,
@@ -277,6 +300,7 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
     trouble: () => failed ?? (handle ? undefined : { code: 'closed', detail: 'The appliance is stopped.' }),
     walAlarm: () => walAlarm,
     proven,
+    doubted,
     setMeshOffset(offsetMs) {
       meshOffsetMs = offsetMs;
     },

@@ -27,6 +27,8 @@ export type UnitContext = {
   readonly memory: Memory;
   /** How far a peer has shown our own origins to be what we hold, after we were found restored. */
   readonly proven: Map<Origin, number>;
+  /** Own origins of which a peer may hold another branch: only what is proven of them counts as held. */
+  readonly doubted: ReadonlySet<Origin>;
 };
 
 /** Where an op stands: `key` in the journal, `arrival` in the order of arrival here. */
@@ -120,11 +122,15 @@ export function setOrigin(unit: Unit, state: OriginState): void {
   unit.touchedOrigins.add(state.origin);
 }
 
+/** Up to where an origin's numbers are known to be what others mean by them. In doubt whose a number is, it is nobody's. */
+export const knownUpTo = ({ held, proven, doubted }: Unit, origin: Origin): number =>
+  (doubted.has(origin) ? proven.get(origin) : held[origin]) ?? 0;
+
 /** What an op's author had seen and we do not hold yet; what was seen of a void branch counts as held. */
-export function lackingOf({ held, state }: Unit, seen: Heads): Dot | undefined {
+export function lackingOf(unit: Unit, seen: Heads): Dot | undefined {
   for (const [origin, number] of Object.entries(seen)) {
-    const wanted = Math.min(number, state.voids[origin] ?? number);
-    if ((held[origin] ?? 0) < wanted) return { origin, number: wanted };
+    const wanted = Math.min(number, unit.state.voids[origin] ?? number);
+    if (knownUpTo(unit, origin) < wanted) return { origin, number: wanted };
   }
   return undefined;
 }

@@ -143,7 +143,7 @@ function verifyFold(
 ): void {
   const before = stateTables(ports.crypto, database);
   const unit = createUnit(
-    { statements, ...ports, ...context, memory: createMemory(), proven: new Map() },
+    { statements, ...ports, ...context, memory: createMemory(), proven: new Map(), doubted: new Set() },
     copyState(state),
     0,
     0,

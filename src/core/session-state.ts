@@ -81,6 +81,8 @@ export type Event =
    * over this link, which is what the other side surely holds; `gap` when some could not be placed.
    */
   | { readonly kind: 'applied'; readonly heads: Heads; readonly came: Heads; readonly gap: boolean }
+  /** What came over this link and is about to be durable: the other side holds it. */
+  | { readonly kind: 'came'; readonly heads: Heads }
   /** The answer to a `read` effect: commits up to `last` were put on the wire (bytes 0: there were none). */
   | { readonly kind: 'sent'; readonly origin: string; readonly last: number; readonly bytes: number }
   /** Our own origin has parted from what the other side holds: send it to us from this number on. */

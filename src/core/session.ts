@@ -37,6 +37,8 @@ export function step(session: Session, event: Event, own: OwnSide, now: number):
       return session.phase === 'open'
         ? { session: { ...session, lastFrameAt: now, lastProgressAt: now }, effects: [] }
         : close(session, 'malformed', 'commits before the greeting');
+    case 'came':
+      return { session: holding(session, event.heads), effects: [] };
     case 'applied':
       return onApplied(session, event, own, now);
     case 'sent':
@@ -233,15 +235,17 @@ const want = ({ wants, without }: Session, heads: Heads, again: boolean): Messag
   without,
 });
 
+/** What came from there never goes back there. */
+const holding = (session: Session, came: Heads): Session => ({
+  ...session,
+  peerHeads: joinHeads(session.peerHeads, came),
+  sent: joinHeads(session.sent, came),
+});
+
 function onApplied(session: Session, event: Applied, own: OwnSide, now: number): Stepped {
   const { heads, came, gap } = event;
   if (session.phase !== 'open') return { session, effects: [] };
-  // What came from there never goes back there.
-  const acked: Session = {
-    ...session,
-    peerHeads: joinHeads(session.peerHeads, came),
-    sent: joinHeads(session.sent, came),
-  };
+  const acked = holding(session, came);
   const ack: Effect = { kind: 'send', message: { type: 'ack', heads } };
   // Frames that were under way when we asked last are gaps, too: once is enough.
   if (!gap || now - session.lastAskedAt < gapAskMs) return { session: acked, effects: [ack] };

@@ -136,6 +136,8 @@ export function createForks(parts: MeshParts): Forks {
     end(origin);
     // What came in between may have been refused for want of proof.
     current.link.dispatch({ kind: 'rewind', origin, number: known.head });
+    // Our own replica was wanted for the search; from now on only from who has more of it.
+    parts.replan();
   }
 
   /** No more doubt: what waited for this origin is looked at again. */

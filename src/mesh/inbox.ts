@@ -61,6 +61,8 @@ export function createInbox(ports: Ports, storage: Storage, events: InboxEvents)
     let results: Received[][] = [];
     const written = storage.write((unit) => {
       results = batch.map(({ frame }) => applyFrame(unit, frame));
+      // Before the commit wakes the links: what came over one is not to go back over it.
+      for (const [link, { came }] of byLinkOf(batch, results)) link.dispatch({ kind: 'came', heads: came });
     });
     if (written.ok) {
       for (const [origin, stamp] of written.unit.stampedAhead) events.stampedAhead(origin, stamp);
@@ -77,17 +79,10 @@ export function createInbox(ports: Ports, storage: Storage, events: InboxEvents)
   }
 
   function report(batch: readonly Waiting[], results: readonly Received[][], conflicts: number): void {
-    const byLink = new Map<Link, { came: Record<string, number>; gap: boolean; ops: number }>();
+    const byLink = byLinkOf(batch, results);
     batch.forEach(({ link, frame }, position) => {
-      const known = byLink.get(link) ?? { came: {}, gap: false, ops: 0 };
-      byLink.set(link, known);
-      known.came[frame.origin] ??= 0;
-      results[position]?.forEach((received, index) => {
-        const last = frame.commits[index]?.commit.seal.last ?? 0;
-        if (isHere(received)) known.came[frame.origin] = Math.max(known.came[frame.origin] ?? 0, last);
-        if (received.result === 'applied') known.ops += received.ops;
-        else if (received.result === 'gap') known.gap = true;
-        else if (received.result !== 'held') events.refused(link, frame, index, received.result);
+      results[position]?.forEach(({ result }, index) => {
+        if (result !== 'applied' && result !== 'held' && result !== 'gap') events.refused(link, frame, index, result);
       });
       events.settled(frame);
     });
@@ -114,6 +109,25 @@ const ownBytes = (bytes: Uint8Array): Uint8Array =>
 
 const only = (heads: Heads, origins: readonly string[]): Heads =>
   Object.fromEntries(origins.flatMap((origin) => (heads[origin] ? [[origin, heads[origin]]] : [])));
+
+type Came = { came: Record<string, number>; gap: boolean; ops: number };
+
+/** What came over each link and is here now, by origin. */
+function byLinkOf(batch: readonly Waiting[], results: readonly Received[][]): Map<Link, Came> {
+  const byLink = new Map<Link, Came>();
+  batch.forEach(({ link, frame }, position) => {
+    const known = byLink.get(link) ?? { came: {}, gap: false, ops: 0 };
+    byLink.set(link, known);
+    known.came[frame.origin] ??= 0;
+    results[position]?.forEach((received, index) => {
+      const last = frame.commits[index]?.commit.seal.last ?? 0;
+      if (isHere(received)) known.came[frame.origin] = Math.max(known.came[frame.origin] ?? 0, last);
+      if (received.result === 'applied') known.ops += received.ops;
+      else if (received.result === 'gap') known.gap = true;
+    });
+  });
+  return byLink;
+}
 
 /** After the first refusal the rest of the frame cannot be placed: it is left for another day. */
 function applyFrame(unit: Unit, frame: CommitsFrame): Received[] {

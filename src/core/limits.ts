@@ -93,6 +93,14 @@ export const pageCacheBytes = 12 * MiB;
 export const historyRowsMax = 100_000;
 export const historyDaysMax = 30;
 
+// At rest
+
+/** Looked at this often; at rest is who used less than this share of a core meanwhile. */
+export const restLookMs = 10_000;
+export const restCpuShareMax = 0.02;
+/** CPU time after which there is something to give back: a start takes twice as much, at rest it is five minutes. */
+export const restAfterCpuMs = 300;
+
 // Mesh
 
 /** Largest frame accepted; a commit of one largest op, with room for its envelope. */

@@ -14,7 +14,8 @@ import { products } from './tickets.ts';
 const applianceCount = 5;
 const productCount = 1000;
 const ticketCount = 500;
-const settleMs = 12_000;
+/** Long enough for memory to be given back, which comes with rest (edges/rest.ts). */
+const settleMs = 25_000;
 
 export const idle: Figure = { name: 'idle', run: (setting) => run(setting, { name: 'Node', path: process.execPath }) };
 
@@ -33,7 +34,7 @@ async function run({ lab, quick, note }: Setting, runtime: Runtime): Promise<Row
   const bare = spawn(runtime.path, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' });
   try {
     await sleep(quick ? 1_000 : settleMs);
-    const seconds = quick ? 6 : 45;
+    const seconds = quick ? 6 : 30;
     const before = await Promise.all(appliances.map(readingOf));
     await sleep(seconds * 1000);
     const after = await Promise.all(appliances.map(readingOf));

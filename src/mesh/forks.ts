@@ -83,7 +83,9 @@ export function createForks(parts: MeshParts): Forks {
   /** A fork concerns one origin: what its author says under its next epoch must still come through. */
   function quarantine(link: Link, origin: string, refusal: CommitRefusal): void {
     const replica = replicaOf(origin);
-    const [set, name] = refusal === 'fork' ? [link.forked, origin] : [link.refused, replica];
+    // Of a fork whose earlier ops are pruned only the count of facts tells.
+    const isOfOrigin = refusal === 'fork' || refusal === 'facts_withheld';
+    const [set, name] = isOfOrigin ? [link.forked, origin] : [link.refused, replica];
     if (set.has(name)) return;
     set.add(name);
     const [from, author] = [link.peer?.name ?? link.peerKeyId, parts.peers.get(replica)?.name ?? replica];

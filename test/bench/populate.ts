@@ -9,7 +9,7 @@ import { ticket } from './tickets.ts';
 const [folder = '', shopKey = '', count = '0'] = process.argv.slice(2);
 const tillCount = 8;
 const firstMs = 800_000_000_000;
-const underWayMax = Number(process.env.UNDER ?? 512);
+const underWayMax = 512;
 
 const { appliance, close } = compose(folder, shopKey);
 const startedAt = performance.now();

@@ -20,9 +20,9 @@ async function run({ lab, quick, note }: Setting): Promise<Row[]> {
   for (const { admin } of [near, alone]) await postAll(admin, '/api/v1/products', products(productCount));
   const nearTokens = await makeTills(near.admin, connectionCount);
   const aloneTokens = await makeTills(alone.admin, connectionCount);
-  const seconds = quick ? 2 : 5;
+  const seconds = quick ? 2 : 4;
   const rates: { linked: number; alone: number; behindMs: number }[] = [];
-  for (let round = 0; round < (quick ? 2 : 4); round++) {
+  for (let round = 0; round < (quick ? 2 : 7); round++) {
     const alike = await lab.load({ port: alone.port, tokens: aloneTokens, seconds });
     const before = [near, far].map(({ pid }) => cpuMsOf(pid));
     const linked = await lab.load({ port: near.port, tokens: nearTokens, seconds });
@@ -36,8 +36,8 @@ async function run({ lab, quick, note }: Setting): Promise<Row[]> {
       `  CPU for a ticket: ${inMicroseconds(ofNear)} here, ${inMicroseconds(ofFar)} on the peer, ${inMicroseconds(ofLoad)} the load`,
     );
   }
-  // The first is for the compilers to warm up.
-  const counted = rates.slice(1);
+  // The first ones are for the compilers to warm up.
+  const counted = rates.slice(quick ? 1 : 2);
   const linked = medianOf(counted.map((one) => one.linked));
   const besideAlone = medianOf(counted.map((one) => one.alone));
   const behindMs = Math.max(...counted.map((one) => one.behindMs));

@@ -48,7 +48,7 @@ async function run({ lab, quick, note }: Setting): Promise<Row[]> {
   };
   return [
     row('single', 'a commit each', 4, 2),
-    row('parsing', 'HTTP that only parses', 0.5, 0.1),
+    row('parsing', 'HTTP that only parses', 0.5, 0.25),
     row('unwritten', 'all but writing', 0, 0),
   ];
 }

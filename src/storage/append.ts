@@ -12,7 +12,7 @@ import { pruneOps } from './prune.ts';
 import { type OriginState, storedSums, writeMeta } from './state.ts';
 import { rowsPerStatement } from './statements.ts';
 import { indexNumbers } from './ticket-numbers.ts';
-import { addChange, countTerm, keyOf, knownUpTo, originState, setOrigin, type Unit } from './unit.ts';
+import { addChange, keyOf, knownUpTo, originState, setOrigin, type Unit } from './unit.ts';
 
 /** Writes one op of our own. It is sealed with its neighbours, at the latest by `finish`. */
 export function appendLocal(unit: Unit, draft: Draft): void {
@@ -138,17 +138,12 @@ export function addSeal(unit: Unit, origin: OriginState, seal: Seal, live: numbe
 }
 
 function settleStock(unit: Unit): void {
-  const { sha256 } = unit.crypto;
   let values: (string | number)[] = [];
   for (const [product, level] of unit.stock) {
-    if (level.before !== undefined)
-      countTerm(unit, 'stock', level.term ?? sha256(stockText(product, level.before)), -1);
     if (level.movements === 0) {
       unit.statements.deleteStock.run(product);
       continue;
     }
-    level.term = sha256(stockText(product, level.onHand));
-    countTerm(unit, 'stock', level.term, 1);
     values.push(product, level.onHand, level.movements, level.updatedAt);
     if (values.length < 4 * rowsPerStatement) continue;
     unit.statements.setStock(rowsPerStatement).run(...values);
@@ -156,6 +151,3 @@ function settleStock(unit: Unit): void {
   }
   if (values.length > 0) unit.statements.setStock(values.length / 4).run(...values);
 }
-
-/** What is hashed for a stock level. */
-export const stockText = (product: string, onHand: number): string => `${product}\n${onHand}`;

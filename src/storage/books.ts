@@ -15,7 +15,7 @@ import type {
   TicketPayload,
   TicketRow,
 } from '../core/books.ts';
-import { digestText } from '../core/digest.ts';
+import { type DigestSum, digestText } from '../core/digest.ts';
 import { derivedMovementId } from '../core/facts.ts';
 import { replicaOf } from '../core/heads.ts';
 import type { JsonObject } from '../core/json.ts';
@@ -27,14 +27,16 @@ import { liveOps } from './fold-records.ts';
 import type { Memory } from './memory.ts';
 import { movementsOfProduct } from './movement-index.ts';
 import type { Handle } from './open.ts';
-import { headsOf, type Part, type StorageState } from './state.ts';
+import { headsOf, type StorageState, type SummedPart } from './state.ts';
 import type { MovementTableRow, RecordTableRow, StockTableRow, TicketTableRow } from './statements.ts';
+import { settleSum } from './stock-digest.ts';
 import { countNumber } from './ticket-numbers.ts';
 import { indexOfKey, type PendingStock } from './unit.ts';
 
 export type BooksSource = {
   /** Throws when the database is not open. */
   handle(): Handle;
+  openHandle(): Handle | null;
   /** State as of now: that of the open unit inside a commit. */
   state(): StorageState;
   pendingStock(product: string): PendingStock | undefined;
@@ -98,13 +100,15 @@ export function createBooks(source: BooksSource): Books {
 
 function digests(source: BooksSource): Digests {
   const { sums, counts } = source.state();
-  const digest = (part: Part) => hex(source.crypto.sha256(digestText(sums[part], counts[part])));
+  const hash = (sum: DigestSum, rows: number) => hex(source.crypto.sha256(digestText(sum, rows)));
+  const digest = (part: SummedPart) => hash(sums[part], counts[part]);
+  const stock = settleSum(source.memory.stock, source.openHandle()?.statements, source.crypto);
   return {
     products: digest('products'),
     customers: digest('customers'),
     tickets: digest('tickets'),
     movements: digest('movements'),
-    stock: digest('stock'),
+    stock: hash(stock.sum, stock.rows),
   };
 }
 

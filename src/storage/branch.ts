@@ -10,7 +10,7 @@ import { encodeCommit } from '../protocol/commit-codec.ts';
 import { foldStored, forkEntity } from './fold.ts';
 import { commitOf } from './journal.ts';
 import type { Handle } from './open.ts';
-import { type OriginState, parts, writeMeta } from './state.ts';
+import { type OriginState, summedParts, writeMeta } from './state.ts';
 import type { OpRow, Statements } from './statements.ts';
 import { keyOf, lastKeyOf, numberOfKey, setOrigin, type Unit } from './unit.ts';
 
@@ -134,7 +134,7 @@ export function refold(unit: Unit): void {
   for (const clear of statements.clearState) clear.run();
   // Conflicts that the fold finds again stay as they were first told; the others are none any more.
   statements.suspendConflicts.run();
-  for (const part of parts) {
+  for (const part of summedParts) {
     state.sums[part] = digestZero();
     state.counts[part] = 0;
   }

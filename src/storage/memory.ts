@@ -3,25 +3,28 @@
 
 import type { RecordEntity } from '../core/books.ts';
 import { rememberedLevelsMax, rememberedRecordsMax } from '../core/limits.ts';
-import type { NumbersBehind } from './ticket-numbers.ts';
+import { createStockSum, forgetSum, levelChanged, type StockSum } from './stock-digest.ts';
+import { createNumbersBehind, forgetNumbers, type NumbersBehind } from './ticket-numbers.ts';
 
 export type StockLevel = {
   readonly onHand: number;
   readonly movements: number;
   readonly updatedAt: number;
-  /** SHA-256 of it, as it counts in the digest of the stock; made when first needed. */
-  readonly term: Uint8Array | undefined;
 };
+
+/** A level that a unit has left; `before`: what was on hand, undefined for no level. */
+export type WrittenLevel = StockLevel & { readonly before: number | undefined };
 
 export type Memory = {
   level(product: string): StockLevel | undefined;
   /** Levels that are on disk now and change no more; one without movements is no level. */
-  keepLevels(levels: ReadonlyMap<string, StockLevel>): void;
+  keepLevels(levels: ReadonlyMap<string, WrittenLevel>): void;
   isLiving(entity: RecordEntity, id: string): boolean | undefined;
   keepLiving(entity: RecordEntity, id: string, isLiving: boolean): void;
   /** Grows with every change of a record, be it on disk yet or not, and with every change taken back. */
   recordRevision(): number;
   recordsChanged(): void;
+  readonly stock: StockSum;
   /** As of the open unit, unlike the rest (see ticket-numbers.ts). */
   readonly numbers: NumbersBehind;
   /** A unit was rolled back. */
@@ -32,7 +35,8 @@ export type Memory = {
 export function createMemory(): Memory {
   const levels = new Map<string, StockLevel>();
   const livingByEntity = new Map<RecordEntity, Map<string, boolean>>();
-  const numbers: NumbersBehind = { counts: null };
+  const stock = createStockSum();
+  const numbers = createNumbersBehind();
   let revision = 0;
   const recordsChanged = (): void => {
     revision += 1;
@@ -40,14 +44,16 @@ export function createMemory(): Memory {
   };
   const takenBack = (): void => {
     recordsChanged();
-    numbers.counts = null;
+    forgetNumbers(numbers);
   };
   return {
     level: (product) => levels.get(product),
     keepLevels(written) {
       for (const [product, level] of written) {
-        if (level.movements === 0) levels.delete(product);
-        else levels.set(product, level);
+        const isLevel = level.movements > 0;
+        levelChanged(stock, product, level.before, isLevel ? level.onHand : undefined);
+        if (isLevel) levels.set(product, level);
+        else levels.delete(product);
       }
       if (levels.size > rememberedLevelsMax) levels.clear();
     },
@@ -60,10 +66,12 @@ export function createMemory(): Memory {
     },
     recordRevision: () => revision,
     recordsChanged,
+    stock,
     numbers,
     takenBack,
     forget() {
       levels.clear();
+      forgetSum(stock);
       takenBack();
     },
   };

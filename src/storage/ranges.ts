@@ -4,11 +4,11 @@
 import { derivedMovementId } from '../core/facts.ts';
 import { hex, type OpHeader } from '../core/op.ts';
 import type { Crypto } from '../ports.ts';
-import { stockText } from './append.ts';
 import { movementText } from './fold-facts.ts';
 import type { Handle } from './open.ts';
 import type { Part } from './state.ts';
 import type { MovementTableRow, StockTableRow } from './statements.ts';
+import { stockText } from './stock-digest.ts';
 
 export const rangeCount = 256;
 

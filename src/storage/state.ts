@@ -18,15 +18,17 @@ export type OriginState = {
   readonly stamp: Stamp;
 };
 
-export const parts = ['products', 'customers', 'tickets', 'movements', 'stock'] as const;
-export type Part = (typeof parts)[number];
+/** Parts of the books whose digest is carried on with each commit; that of the stock is in stock-digest.ts. */
+export const summedParts = ['products', 'customers', 'tickets', 'movements'] as const;
+export type SummedPart = (typeof summedParts)[number];
+export type Part = SummedPart | 'stock';
 
 export type StorageState = {
   readonly origins: Map<Origin, OriginState>;
   readonly originsByIndex: Map<number, OriginState>;
-  readonly sums: Record<Part, DigestSum>;
+  readonly sums: Record<SummedPart, DigestSum>;
   /** Rows in each part; deleted records do not count. */
-  readonly counts: Record<Part, number>;
+  readonly counts: Record<SummedPart, number>;
   clock: HybridClock;
   /** Last row of the order of arrival, and its time. */
   seq: number;
@@ -92,7 +94,7 @@ export const copyState = (state: StorageState): StorageState => ({
   counts: { ...state.counts },
 });
 
-type StoredSums = Record<Part, { sum: string; count: number }>;
+type StoredSums = Record<SummedPart, { sum: string; count: number }>;
 
 export const storedSums = (state: StorageState): StoredSums =>
   byPart((part) => ({ sum: sumToHex(state.sums[part]), count: state.counts[part] }));
@@ -112,6 +114,6 @@ export const writeMeta = (statements: Statements, key: string, value: unknown): 
   statements.setMeta.run(key, JSON.stringify(value));
 };
 
-function byPart<Value>(valueFor: (part: Part) => Value): Record<Part, Value> {
-  return Object.fromEntries(parts.map((part) => [part, valueFor(part)])) as Record<Part, Value>;
+function byPart<Value>(valueFor: (part: SummedPart) => Value): Record<SummedPart, Value> {
+  return Object.fromEntries(summedParts.map((part) => [part, valueFor(part)])) as Record<SummedPart, Value>;
 }

@@ -164,6 +164,9 @@ export function prepareStatements(database: BetterSqlite3.Database) {
     ticketsOfNumber: read<[string, string], { count: number }>(
       'SELECT count(*) AS count FROM (SELECT 1 FROM ticket_numbers WHERE terminal = ? AND number = ? LIMIT 2)',
     ),
+    highestNumber: read<[string], { number: string }>(
+      'SELECT number FROM ticket_numbers WHERE terminal = ? ORDER BY number DESC LIMIT 1',
+    ),
     indexNumbers: write<[number, number]>(
       'INSERT INTO ticket_numbers (terminal, number, ticket) SELECT terminal, number, seq FROM tickets WHERE seq > ? AND seq <= ? AND terminal IS NOT NULL AND number IS NOT NULL ORDER BY terminal, number, seq',
     ),
@@ -202,6 +205,7 @@ export function prepareStatements(database: BetterSqlite3.Database) {
     deleteMovement: write<[number]>('DELETE FROM movements WHERE row = ?'),
 
     stock: read<[string], StockTableRow>('SELECT * FROM stock WHERE product = ?'),
+    stockLevels: read<[], Pick<StockTableRow, 'product' | 'on_hand'>>('SELECT product, on_hand FROM stock'),
     setStock: byCount<(number | string)[]>(
       database,
       'INSERT INTO stock (product, on_hand, movements, updated_at) VALUES',

@@ -95,6 +95,7 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
   const state = () => handle?.state ?? lastState;
   const books = createBooks({
     handle: openHandle,
+    openHandle: () => handle,
     state: () => unit?.state ?? state(),
     pendingStock: (product) => unit?.stock.get(product),
     memory,

@@ -8,12 +8,22 @@ import type { Unit } from './unit.ts';
 
 /** Rows of the order of arrival that the index may be behind. */
 const behindMax = 1024;
+const rememberedTillsMax = 1000;
 
 /** Tickets not in the index, by till and number; counts what the open unit did as well. */
 export type NumbersBehind = {
   /** Null when it is not known: then it is read when it is first asked for. */
   counts: Map<string, number> | null;
+  /** The last number of a till in the index, "" for none: what comes after it need not be looked for. */
+  readonly highest: Map<string, string>;
 };
+
+export const createNumbersBehind = (): NumbersBehind => ({ counts: null, highest: new Map() });
+
+export function forgetNumbers(numbers: NumbersBehind): void {
+  numbers.counts = null;
+  numbers.highest.clear();
+}
 
 export function countNumber(
   statements: Statements,
@@ -23,9 +33,25 @@ export function countNumber(
   number: string,
 ): number {
   numbers.counts ??= readBehind(statements, state);
-  const indexed = statements.ticketsOfNumber.get(terminal, number)?.count ?? 0;
-  return indexed + (numbers.counts.get(keyOf(terminal, number)) ?? 0);
+  const behind = numbers.counts.get(keyOf(terminal, number)) ?? 0;
+  if (isAfter(number, highestOf(statements, numbers, terminal))) return behind;
+  return behind + (statements.ticketsOfNumber.get(terminal, number)?.count ?? 0);
 }
+
+function highestOf(statements: Statements, { highest }: NumbersBehind, terminal: string): string {
+  const known = highest.get(terminal);
+  if (known !== undefined) return known;
+  if (highest.size >= rememberedTillsMax) highest.clear();
+  const read = statements.highestNumber.get(terminal)?.number ?? '';
+  highest.set(terminal, read);
+  return read;
+}
+
+/** As the index has them: outside ASCII, bytes and JavaScript's strings do not sort alike. */
+const isAfter = (number: string, highest: string): boolean =>
+  number > highest && isAscii.test(number) && isAscii.test(highest);
+
+const isAscii = /^[\x20-\x7e]*$/;
 
 type Numbered = Pick<TicketTableRow, 'seq' | 'terminal' | 'number'>;
 
@@ -45,16 +71,17 @@ export function indexNumbers({ state, statements, memory }: Unit): void {
   state.numbersIndexed = state.seq;
   writeMeta(statements, 'numbers_indexed', state.numbersIndexed);
   memory.numbers.counts = new Map();
+  memory.numbers.highest.clear();
 }
 
 function readBehind(statements: Statements, state: StorageState): Map<string, number> {
-  const numbers: NumbersBehind = { counts: new Map() };
+  const numbers = { counts: new Map<string, number>() };
   for (const { terminal, number } of statements.numbersAfter.all(state.numbersIndexed))
     if (terminal !== null && number !== null) change(numbers, keyOf(terminal, number), 1);
-  return numbers.counts ?? new Map();
+  return numbers.counts;
 }
 
-function change({ counts }: NumbersBehind, key: string, by: 1 | -1): void {
+function change({ counts }: Pick<NumbersBehind, 'counts'>, key: string, by: 1 | -1): void {
   counts?.set(key, (counts.get(key) ?? 0) + by);
 }
 

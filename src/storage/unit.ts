@@ -9,7 +9,7 @@ import { opNumberMax, originsMax } from '../core/limits.ts';
 import { type Dot, genesisHead, type Op } from '../core/op.ts';
 import type { Crypto, Signer } from '../ports.ts';
 import type { Memory, StockLevel } from './memory.ts';
-import { headsOf, type OriginState, type Part, type StorageState } from './state.ts';
+import { headsOf, type OriginState, type StorageState, type SummedPart } from './state.ts';
 import type { Statements } from './statements.ts';
 
 /** Index and number as one exact integer. */
@@ -48,12 +48,11 @@ export type EncodedCommit = {
   readonly bytes: Uint8Array;
 };
 
-/** A stock level as this unit makes it; `before`: what is counted in the digest, with its term if that is known. */
+/** A stock level as this unit makes it; `before`: what is on hand as of the last commit, undefined for no level. */
 export type PendingStock = {
   onHand: number;
   movements: number;
   updatedAt: number;
-  term: Uint8Array | undefined;
   readonly before: number | undefined;
 };
 
@@ -145,7 +144,7 @@ export function addChange(unit: Unit, key: number): number {
 }
 
 /** Rows (one, or `rows` that share a term) enter (+1) or leave (-1) a part of the books. `hash`: their 32-byte digest. */
-export function countTerm(unit: Unit, part: Part, hash: Uint8Array, sign: 1 | -1, rows = 1): void {
+export function countTerm(unit: Unit, part: SummedPart, hash: Uint8Array, sign: 1 | -1, rows = 1): void {
   if (sign === 1) addTerm(unit.state.sums[part], hash);
   else subtractTerm(unit.state.sums[part], hash);
   unit.state.counts[part] += sign * rows;
@@ -155,20 +154,13 @@ export function pendingStock(unit: Unit, product: string): PendingStock {
   const known = unit.stock.get(product);
   if (known) return known;
   const level = unit.memory.level(product) ?? storedLevel(unit, product);
-  const pending: PendingStock = level
-    ? {
-        onHand: level.onHand,
-        movements: level.movements,
-        updatedAt: level.updatedAt,
-        term: level.term,
-        before: level.onHand,
-      }
-    : { onHand: 0, movements: 0, updatedAt: 0, term: undefined, before: undefined };
+  const { onHand, movements, updatedAt } = level ?? { onHand: 0, movements: 0, updatedAt: 0 };
+  const pending: PendingStock = { onHand, movements, updatedAt, before: level?.onHand };
   unit.stock.set(product, pending);
   return pending;
 }
 
 function storedLevel(unit: Unit, product: string): StockLevel | undefined {
   const row = unit.statements.stock.get(product);
-  return row && { onHand: row.on_hand, movements: row.movements, updatedAt: row.updated_at, term: undefined };
+  return row && { onHand: row.on_hand, movements: row.movements, updatedAt: row.updated_at };
 }

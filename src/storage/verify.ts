@@ -10,7 +10,15 @@ import { refold } from './branch.ts';
 import { commitOf } from './journal.ts';
 import { createMemory } from './memory.ts';
 import { describe } from './open.ts';
-import { copyState, loadState, type OriginState, parts, readMeta, type StorageState } from './state.ts';
+import {
+  copyState,
+  loadState,
+  type OriginState,
+  readMeta,
+  type StorageState,
+  type SummedPart,
+  summedParts,
+} from './state.ts';
 import { prepareStatements, type Statements } from './statements.ts';
 import { createUnit, keyOf, lastKeyOf } from './unit.ts';
 
@@ -161,7 +169,7 @@ function verifyFold(
   for (const [table, hash] of Object.entries(before))
     if (after[table] !== hash)
       find('fold', `The stored ${table} are not what the journal says: they were changed from outside, or damaged.`);
-  for (const part of parts) {
+  for (const part of summedParts) {
     const isSame = state.counts[part] === unit.state.counts[part] && isSameSum(state, unit.state, part);
     if (!isSame)
       find(
@@ -171,7 +179,7 @@ function verifyFold(
   }
 }
 
-const isSameSum = (a: StorageState, b: StorageState, part: (typeof parts)[number]): boolean =>
+const isSameSum = (a: StorageState, b: StorageState, part: SummedPart): boolean =>
   a.sums[part].every((word, index) => word === b.sums[part][index]);
 
 /** One hash for each table of the state, of all that does not depend on the order in which rows were made. */

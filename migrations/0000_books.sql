@@ -55,7 +55,7 @@ CREATE TABLE `barcodes` (`gtin` TEXT NOT NULL, `record` INTEGER NOT NULL, PRIMAR
 --> statement-breakpoint
 CREATE INDEX `barcodes_by_record` ON `barcodes` (`record`);
 --> statement-breakpoint
--- `seq` is the row of `changes`; `movement` and `movements` are the range of the derived movements.
+-- `seq` is the row of `changes`; `movements` is how many movements the ticket has: its lines say which.
 CREATE TABLE `tickets` (
   `seq` INTEGER PRIMARY KEY NOT NULL,
   `op` INTEGER NOT NULL,
@@ -64,7 +64,6 @@ CREATE TABLE `tickets` (
   `number` TEXT,
   `customer` TEXT,
   `sold_at` INTEGER NOT NULL,
-  `movement` INTEGER NOT NULL,
   `movements` INTEGER NOT NULL,
   `rival` INTEGER NOT NULL
 );
@@ -75,25 +74,24 @@ CREATE INDEX `tickets_by_sold_at` ON `tickets` (`sold_at`);
 --> statement-breakpoint
 CREATE INDEX `tickets_by_customer` ON `tickets` (`customer`) WHERE `customer` IS NOT NULL;
 --> statement-breakpoint
--- `line` is null for a movement that was sent as such, and then `id` is not.
+-- Movements that were sent as such; `seq` is the row of `changes`.
 CREATE TABLE `movements` (
-  `row` INTEGER PRIMARY KEY NOT NULL,
-  `id` TEXT,
+  `seq` INTEGER PRIMARY KEY NOT NULL,
   `op` INTEGER NOT NULL,
-  `line` INTEGER,
+  `id` TEXT NOT NULL,
   `product` TEXT NOT NULL,
   `kind` TEXT NOT NULL,
   `quantity` INTEGER NOT NULL
 );
 --> statement-breakpoint
-CREATE UNIQUE INDEX `movements_by_id` ON `movements` (`id`) WHERE `id` IS NOT NULL;
+CREATE UNIQUE INDEX `movements_by_id` ON `movements` (`id`);
 --> statement-breakpoint
--- Movements of a product, filled in behind the sales (see storage/movement-index.ts).
+-- Movements of a product, filled in behind the sales (see storage/movements.ts). `places` is a list in JSON.
 CREATE TABLE `product_movements` (
   `block` INTEGER NOT NULL,
   `product` TEXT NOT NULL,
-  `movement` INTEGER NOT NULL,
-  PRIMARY KEY (`block`, `product`, `movement`)
+  `places` TEXT NOT NULL,
+  PRIMARY KEY (`block`, `product`)
 ) WITHOUT ROWID;
 --> statement-breakpoint
 -- Tickets of a till by their number, filled in behind the sales (see storage/ticket-numbers.ts). `ticket` is its `seq`.

@@ -7,7 +7,7 @@ import { clockSuspectMs, commitBytesMax, commitOpsMax } from '../core/limits.ts'
 import { type Draft, hashesOf, nextHead, type OpHeader, type Seal, sealMessage } from '../core/op.ts';
 import { encodeCommit } from '../protocol/commit-codec.ts';
 import { foldOp, foldStored } from './fold.ts';
-import { indexMovements } from './movement-index.ts';
+import { indexMovements } from './movements.ts';
 import { pruneOps } from './prune.ts';
 import { type OriginState, storedSums, writeMeta } from './state.ts';
 import { rowsPerStatement } from './statements.ts';

@@ -25,10 +25,10 @@ import { hex, type OpHeader, writtenAtMs } from '../core/op.ts';
 import type { Crypto } from '../ports.ts';
 import { liveOps } from './fold-records.ts';
 import type { Memory } from './memory.ts';
-import { movementsOfProduct } from './movement-index.ts';
+import { allMovements, movementsOfProduct, movementsOfTicket, placeOf, type StoredMovement } from './movements.ts';
 import type { Handle } from './open.ts';
 import { headsOf, type StorageState, type SummedPart } from './state.ts';
-import type { MovementTableRow, RecordTableRow, StockTableRow, TicketTableRow } from './statements.ts';
+import type { RecordTableRow, StockTableRow, TicketTableRow } from './statements.ts';
 import { settleSum } from './stock-digest.ts';
 import { countNumber } from './ticket-numbers.ts';
 import { indexOfKey, type PendingStock } from './unit.ts';
@@ -71,7 +71,7 @@ export function createBooks(source: BooksSource): Books {
     hasTicketNumber: (terminalId, number) => ticketsOfNumber(source, terminalId, number) > 0,
     movement(id) {
       const row = statements().movementById.get(id);
-      return row && movementRow(source, row);
+      return row && movementRow(source, { ...row, place: placeOf(row.seq), line: null });
     },
     movements: (filter) => movementPage(source, filter),
     stock(productId) {
@@ -213,7 +213,7 @@ function ticketPage(source: BooksSource, filter: TicketFilter): Page<TicketRow> 
 const isShortRange = ({ from, to }: TicketFilter): boolean =>
   from !== undefined && to !== undefined && to - from <= shortRangeMs;
 
-export function movementRow(source: BooksSource, row: MovementTableRow): MovementRow {
+export function movementRow(source: BooksSource, row: StoredMovement): MovementRow {
   const { header, payload, origin } = factOf(source, row.op);
   const { product: productId, kind, quantity } = row;
   const at = writtenAtMs(header);
@@ -232,23 +232,20 @@ function movementPage(source: BooksSource, filter: MovementFilter): Page<Movemen
   return page(
     rows,
     filter.limit,
-    (row) => String(row.row),
+    (row) => String(row.place),
     (row) => movementRow(source, row),
   );
 }
 
-function movementRows(source: BooksSource, filter: MovementFilter, after: number, limit: number): MovementTableRow[] {
+function movementRows(source: BooksSource, filter: MovementFilter, after: number, limit: number): StoredMovement[] {
   const { statements } = source.handle();
-  if (filter.ticketId !== undefined) {
-    const ticket = statements.ticketById.get(filter.ticketId);
-    if (!ticket || ticket.movements === 0) return [];
-    const last = ticket.movement + ticket.movements - 1;
-    const rows = statements.movementsBetween.all(Math.max(ticket.movement, after + 1), last);
-    return rows.filter((row) => filter.productId === undefined || row.product === filter.productId).slice(0, limit);
+  const { ticketId, productId } = filter;
+  if (ticketId !== undefined) {
+    const rows = movementsOfTicket(statements, ticketId, after);
+    return rows.filter(({ product }) => productId === undefined || product === productId).slice(0, limit);
   }
-  if (filter.productId !== undefined)
-    return movementsOfProduct(statements, source.state(), filter.productId, after, limit);
-  return all<MovementTableRow>(source, 'SELECT * FROM movements WHERE row > ? ORDER BY row LIMIT ?', [after, limit]);
+  if (productId === undefined) return allMovements(statements, after, limit);
+  return movementsOfProduct(statements, source.state(), source.memory.movements, productId, after, limit);
 }
 
 /** The op of a fact, parsed. The journal is ours and verified, so a missing op is a broken database. */

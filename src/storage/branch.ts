@@ -9,6 +9,7 @@ import { type Draft, genesisHead, hex, type OpHeader, parseHeader, parsePayload 
 import { encodeCommit } from '../protocol/commit-codec.ts';
 import { foldStored, forkEntity } from './fold.ts';
 import { commitOf } from './journal.ts';
+import { indexMovements } from './movements.ts';
 import type { Handle } from './open.ts';
 import { type OriginState, summedParts, writeMeta } from './state.ts';
 import type { OpRow, Statements } from './statements.ts';
@@ -139,13 +140,13 @@ export function refold(unit: Unit): void {
     state.counts[part] = 0;
   }
   state.deferred = 0;
-  state.movement = 0;
-  state.movementIndexed = 0;
-  writeMeta(statements, 'movement_indexed', 0);
+  state.movementsIndexed = 0;
+  writeMeta(statements, 'movements_indexed', 0);
   state.numbersIndexed = 0;
   writeMeta(statements, 'numbers_indexed', 0);
   unit.stock.clear();
   unit.memory.forget();
+  unit.memory.movements.places = new Map();
   for (let after = 0; ; ) {
     const rows = statements.changesAfter.all(after, 1000);
     for (const { seq, op } of rows) {
@@ -153,6 +154,7 @@ export function refold(unit: Unit): void {
       const row = statements.op.get(op);
       if (row) foldStored(unit, row, seq);
     }
+    indexMovements(unit, after);
     if (rows.length < 1000) break;
   }
   statements.dropSuspendedConflicts.run();

@@ -1,6 +1,7 @@
 // Facts into state: inserted once, never changed. The same fact from two appliances is one fact, and the earlier op is
 // it, whichever came first here. Two different facts under one id: the earlier stands, the other is kept as a rival.
 
+import type { TicketPayload } from '../core/books.ts';
 import {
   type DerivedMovement,
   derivedMovementId,
@@ -11,8 +12,8 @@ import {
 import { isSameJson, type Json, type JsonObject } from '../core/json.ts';
 import { compareOps, type OpHeader, parseHeader, parsePayload, writtenAtMs } from '../core/op.ts';
 import { recordRival, type Side, settleRivals } from './conflicts.ts';
-import { blockOf } from './movement-index.ts';
-import { type MovementTableRow, rowsPerStatement, type TicketTableRow } from './statements.ts';
+import { addPlace, placeOf, removePlace } from './movements.ts';
+import type { MovementTableRow, TicketTableRow } from './statements.ts';
 import { addNumber, removeNumber } from './ticket-numbers.ts';
 import { countTerm, indexOfKey, numberOfKey, type Place, pendingStock, type Unit } from './unit.ts';
 
@@ -27,14 +28,15 @@ export function foldTicket(unit: Unit, place: Place, header: OpHeader, payload: 
       for (const { productId } of derivedMovements(ticket)) touchStock(unit, productId, header);
       return true;
     }
-    removeTicket(unit, existing, meeting.standing.payloadHash);
+    removeTicket(unit, existing, meeting.standing);
   }
   const { body } = ticket;
   const movements = derivedMovements(ticket);
-  const firstMovement = unit.state.movement + 1;
-  addDerived(unit, place, movements);
   countDerived(unit, header.id, movements, 1);
-  for (const { productId, quantity } of movements) moveStock(unit, productId, quantity, header, 1);
+  for (const { line, productId, quantity } of movements) {
+    addPlace(unit, productId, placeOf(place.arrival, line));
+    moveStock(unit, productId, quantity, header, 1);
+  }
   const rival = meeting ? Number(settleRivals(unit, 'ticket', header.id, { ...header, ...place, values: body })) : 0;
   const terminal = textOrNull(body.terminalId);
   const number = textOrNull(body.number);
@@ -46,7 +48,6 @@ export function foldTicket(unit: Unit, place: Place, header: OpHeader, payload: 
     number,
     textOrNull(body.customerId),
     soldAtMs(body.soldAt, header),
-    firstMovement,
     movements.length,
     rival,
   );
@@ -72,18 +73,18 @@ export function foldMovement(
       return true;
     }
     removeMovement(unit, existing);
-    countMovement(unit, header.id, termOf(existing), -1);
   }
-  unit.state.movement += 1;
   const { productId, kind, quantity } = movement;
-  unit.statements.addMovement.run(unit.state.movement, header.id, place.key, null, productId, kind, quantity);
+  unit.statements.addMovement.run(place.arrival, place.key, header.id, productId, kind, quantity);
+  addPlace(unit, productId, placeOf(place.arrival));
   countMovement(unit, header.id, movement, 1);
   moveStock(unit, productId, quantity, header, 1);
   if (existing) settleRivals(unit, 'movement', header.id, { ...header, ...place, values: movement.body });
   return true;
 }
 
-type Meeting = { isNewEarlier: boolean; differs: boolean; standing: { payloadHash: Uint8Array } };
+type Standing = { payload: JsonObject; payloadHash: Uint8Array };
+type Meeting = { isNewEarlier: boolean; differs: boolean; standing: Standing };
 
 /** Two ops for one fact: which is the earlier, and whether they say the same. Different ones go on record. */
 function meet(unit: Unit, standingKey: number, place: Place, header: OpHeader, body: JsonObject): Meeting {
@@ -107,51 +108,30 @@ function meet(unit: Unit, standingKey: number, place: Place, header: OpHeader, b
     const [winner, loser] = isNewEarlier ? [incoming, standing] : [standing, incoming];
     recordRival(unit, header.entity, header.id, winner, loser);
   }
-  return { isNewEarlier, differs, standing: { payloadHash: unit.crypto.sha256(row.payload) } };
+  const payloadHash = unit.crypto.sha256(row.payload);
+  return { isNewEarlier, differs, standing: { payload: standingPayload, payloadHash } };
 }
 
-function removeTicket(unit: Unit, ticket: TicketTableRow, payloadHash: Uint8Array): void {
-  if (ticket.movements > 0) {
-    const last = ticket.movement + ticket.movements - 1;
-    const rows = unit.statements.movementsBetween.all(ticket.movement, last);
-    for (const row of rows) removeMovement(unit, row);
-    countDerived(unit, ticket.id, rows.map(termOf), -1);
+function removeTicket(unit: Unit, ticket: TicketTableRow, { payload, payloadHash }: Standing): void {
+  const movements = derivedMovements(payload as unknown as TicketPayload);
+  for (const { line, productId, quantity } of movements) {
+    removePlace(unit, productId, placeOf(ticket.seq, line));
+    moveStock(unit, productId, -quantity, undefined, -1);
   }
+  countDerived(unit, ticket.id, movements, -1);
   unit.statements.deleteTicket.run(ticket.seq);
   removeNumber(unit, ticket);
   countTerm(unit, 'tickets', payloadHash, -1);
 }
 
-function removeMovement(unit: Unit, row: MovementTableRow): void {
-  unit.statements.deleteMovement.run(row.row);
-  unit.statements.unindexMovement.run(blockOf(row.row), row.product, row.row);
-  moveStock(unit, row.product, -row.quantity, undefined, -1);
-}
-
-/** Several at once: half the time of one by one. */
-function addDerived(unit: Unit, place: Place, movements: readonly DerivedMovement[]): void {
-  for (let from = 0; from < movements.length; from += rowsPerStatement) {
-    const values: (string | number | null)[] = [];
-    const upTo = Math.min(from + rowsPerStatement, movements.length);
-    for (let index = from; index < upTo; index++) {
-      const movement = movements[index];
-      if (!movement) continue;
-      unit.state.movement += 1;
-      values.push(unit.state.movement, null, place.key, movement.line);
-      values.push(movement.productId, movement.kind, movement.quantity);
-    }
-    unit.statements.addMovements(upTo - from).run(...values);
-  }
+function removeMovement(unit: Unit, { seq, id, product, kind, quantity }: MovementTableRow): void {
+  unit.statements.deleteMovement.run(seq);
+  removePlace(unit, product, placeOf(seq));
+  countMovement(unit, id, { productId: product, kind, quantity }, -1);
+  moveStock(unit, product, -quantity, undefined, -1);
 }
 
 type MovementTerm = { productId: string; kind: string; quantity: number };
-
-const termOf = (row: MovementTableRow): MovementTerm & { line: number } => ({
-  line: row.line ?? 0,
-  productId: row.product,
-  kind: row.kind,
-  quantity: row.quantity,
-});
 
 /** What is hashed for a movement. */
 export const movementText = (id: string, movement: MovementTerm): string =>
@@ -161,12 +141,7 @@ const countMovement = (unit: Unit, id: string, movement: MovementTerm, sign: 1 |
   countTerm(unit, 'movements', unit.crypto.sha256(movementText(id, movement)), sign);
 
 /** The movements of a ticket come and go together, so they are one term of the digest. */
-function countDerived(
-  unit: Unit,
-  ticketId: string,
-  movements: readonly (MovementTerm & { line: number })[],
-  sign: 1 | -1,
-): void {
+function countDerived(unit: Unit, ticketId: string, movements: readonly DerivedMovement[], sign: 1 | -1): void {
   if (movements.length === 0) return;
   const texts = movements.map((movement) => movementText(derivedMovementId(ticketId, movement.line), movement));
   countTerm(unit, 'movements', unit.crypto.sha256(texts.join('\n')), sign, movements.length);

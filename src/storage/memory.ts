@@ -3,6 +3,7 @@
 
 import type { RecordEntity } from '../core/books.ts';
 import { rememberedLevelsMax, rememberedRecordsMax } from '../core/limits.ts';
+import type { PlacesBehind } from './movements.ts';
 import { createStockSum, forgetSum, levelChanged, type StockSum } from './stock-digest.ts';
 import { createNumbersBehind, forgetNumbers, type NumbersBehind } from './ticket-numbers.ts';
 
@@ -25,8 +26,9 @@ export type Memory = {
   recordRevision(): number;
   recordsChanged(): void;
   readonly stock: StockSum;
-  /** As of the open unit, unlike the rest (see ticket-numbers.ts). */
+  /** These two as of the open unit, unlike the rest. */
   readonly numbers: NumbersBehind;
+  readonly movements: PlacesBehind;
   /** A unit was rolled back. */
   takenBack(): void;
   forget(): void;
@@ -37,6 +39,7 @@ export function createMemory(): Memory {
   const livingByEntity = new Map<RecordEntity, Map<string, boolean>>();
   const stock = createStockSum();
   const numbers = createNumbersBehind();
+  const movements: PlacesBehind = { places: null };
   let revision = 0;
   const recordsChanged = (): void => {
     revision += 1;
@@ -45,6 +48,7 @@ export function createMemory(): Memory {
   const takenBack = (): void => {
     recordsChanged();
     forgetNumbers(numbers);
+    movements.places = null;
   };
   return {
     level: (product) => levels.get(product),
@@ -68,6 +72,7 @@ export function createMemory(): Memory {
     recordsChanged,
     stock,
     numbers,
+    movements,
     takenBack,
     forget() {
       levels.clear();

@@ -1,13 +1,14 @@
 // Where two unequal books differ: rows of a part in 256 ranges (by the first byte of their id's SHA-256), a hash for each
 // range, and the rows of one range. Read from the whole part: only when equal heads came with unequal books.
 
-import { derivedMovementId } from '../core/facts.ts';
-import { hex, type OpHeader } from '../core/op.ts';
+import type { TicketPayload } from '../core/books.ts';
+import { derivedMovementId, derivedMovements } from '../core/facts.ts';
+import { hex } from '../core/op.ts';
 import type { Crypto } from '../ports.ts';
 import { movementText } from './fold-facts.ts';
 import type { Handle } from './open.ts';
 import type { Part } from './state.ts';
-import type { MovementTableRow, StockTableRow } from './statements.ts';
+import type { StockTableRow } from './statements.ts';
 import { stockText } from './stock-digest.ts';
 
 export const rangeCount = 256;
@@ -48,17 +49,15 @@ function* rowsOf(handle: Handle, crypto: Crypto, part: Part): Iterable<[id: stri
     for (const row of rows as Iterable<{ id: string; payload: string }>)
       yield [row.id, hex(crypto.sha256(row.payload))];
   } else if (part === 'movements') {
-    const rows = database
-      .prepare('SELECT movements.*, header FROM movements JOIN ops ON ops.key = movements.op')
-      .iterate();
-    for (const row of rows as Iterable<MovementTableRow & { header: string }>) {
-      const factId = (JSON.parse(row.header) as OpHeader).id;
-      const id = row.line === null ? factId : derivedMovementId(factId, row.line);
-      yield [
-        id,
-        hex(crypto.sha256(movementText(id, { productId: row.product, kind: row.kind, quantity: row.quantity }))),
-      ];
-    }
+    const tickets = database.prepare('SELECT id, payload FROM tickets JOIN ops ON ops.key = tickets.op').iterate();
+    for (const ticket of tickets as Iterable<{ id: string; payload: string }>)
+      for (const movement of derivedMovements(JSON.parse(ticket.payload) as TicketPayload)) {
+        const id = derivedMovementId(ticket.id, movement.line);
+        yield [id, hex(crypto.sha256(movementText(id, movement)))];
+      }
+    const rows = database.prepare('SELECT id, product AS productId, kind, quantity FROM movements').iterate();
+    for (const row of rows as Iterable<{ id: string; productId: string; kind: string; quantity: number }>)
+      yield [row.id, hex(crypto.sha256(movementText(row.id, row)))];
   } else {
     const rows = database.prepare('SELECT * FROM stock').iterate();
     for (const row of rows as Iterable<StockTableRow>)

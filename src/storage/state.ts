@@ -35,10 +35,8 @@ export type StorageState = {
   changeAt: number;
   /** Ops that wait for what their author had seen. */
   deferred: number;
-  /** Last row of the movements. */
-  movement: number;
-  /** Last movement that its product's index holds. */
-  movementIndexed: number;
+  /** Last row of the order of arrival whose movements the index of products holds. */
+  movementsIndexed: number;
   /** Last row of the order of arrival whose ticket the index of numbers holds. */
   numbersIndexed: number;
   epoch: number;
@@ -77,9 +75,8 @@ export function loadState(statements: Statements, replicaId: string): StorageSta
     // Rows at the end may have been pruned: their numbers are used once all the same, for cursors stand there.
     seq: Math.max(last?.seq ?? 0, readMeta(statements, 'seq', 0)),
     changeAt: last?.at ?? 0,
-    movement: Math.max(statements.lastMovement.get()?.row ?? 0, readMeta(statements, 'movement_indexed', 0)),
     deferred: statements.deferredCount.get()?.count ?? 0,
-    movementIndexed: readMeta(statements, 'movement_indexed', 0),
+    movementsIndexed: readMeta(statements, 'movements_indexed', 0),
     numbersIndexed: readMeta(statements, 'numbers_indexed', 0),
     epoch,
     voids: readMeta<Heads>(statements, 'voids', {}),

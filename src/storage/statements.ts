@@ -45,15 +45,14 @@ export type TicketTableRow = {
   number: string | null;
   customer: string | null;
   sold_at: number;
-  movement: number;
+  /** How many it has. */
   movements: number;
   rival: number;
 };
 export type MovementTableRow = {
-  row: number;
-  id: string | null;
+  seq: number;
   op: number;
-  line: number | null;
+  id: string;
   product: string;
   kind: string;
   quantity: number;
@@ -154,10 +153,8 @@ export function prepareStatements(database: BetterSqlite3.Database) {
     deleteBarcodes: write<[number]>('DELETE FROM barcodes WHERE record = ?'),
 
     ticketById: read<[string], TicketTableRow>('SELECT * FROM tickets WHERE id = ?'),
-    addTicket: write<
-      [number, number, string, string | null, string | null, string | null, number, number, number, number]
-    >(
-      'INSERT INTO tickets (seq, op, id, terminal, number, customer, sold_at, movement, movements, rival) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+    addTicket: write<[number, number, string, string | null, string | null, string | null, number, number, number]>(
+      'INSERT INTO tickets (seq, op, id, terminal, number, customer, sold_at, movements, rival) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
     ),
     setTicketRival: write<[number, number]>('UPDATE tickets SET rival = ? WHERE seq = ?'),
     deleteTicket: write<[number]>('DELETE FROM tickets WHERE seq = ?'),
@@ -177,32 +174,37 @@ export function prepareStatements(database: BetterSqlite3.Database) {
       'SELECT terminal, number FROM tickets WHERE seq > ?',
     ),
 
-    lastMovement: read<[], { row: number }>('SELECT row FROM movements ORDER BY row DESC LIMIT 1'),
     movementById: read<[string], MovementTableRow>('SELECT * FROM movements WHERE id = ?'),
-    movementsBetween: read<[number, number], MovementTableRow>(
-      'SELECT * FROM movements WHERE row BETWEEN ? AND ? ORDER BY row',
+    movementAt: read<[number], MovementTableRow>('SELECT * FROM movements WHERE seq = ?'),
+    ticketPayload: read<[number], { seq: number; op: number; id: string; payload: string }>(
+      'SELECT seq, op, id, payload FROM tickets JOIN ops ON ops.key = tickets.op WHERE seq = ?',
     ),
-    addMovement: write<[number, string | null, number, number | null, string, string, number]>(
-      'INSERT INTO movements (row, id, op, line, product, kind, quantity) VALUES (?, ?, ?, ?, ?, ?, ?)',
+    arrivalsWithMovements: read<[number, number], { seq: number }>(
+      'SELECT seq FROM tickets WHERE seq >= ? AND movements > 0 UNION ALL SELECT seq FROM movements WHERE seq >= ? ORDER BY seq',
     ),
-    addMovements: byCount<(number | string | null)[]>(
+    addMovement: write<[number, number, string, string, string, number]>(
+      'INSERT INTO movements (seq, op, id, product, kind, quantity) VALUES (?, ?, ?, ?, ?, ?)',
+    ),
+    deleteMovement: write<[number]>('DELETE FROM movements WHERE seq = ?'),
+    addPlaces: byCount<(number | string)[]>(
       database,
-      'INSERT INTO movements (row, id, op, line, product, kind, quantity) VALUES',
-      '(?, ?, ?, ?, ?, ?, ?)',
+      'INSERT OR REPLACE INTO product_movements (block, product, places) VALUES',
+      '(?, ?, ?)',
     ),
-    indexMovements: write<[number, number, number]>(
-      'INSERT INTO product_movements (block, product, movement) SELECT ?, product, row FROM movements WHERE row > ? AND row <= ? ORDER BY product, row',
+    blockOfArrival: read<[number], { block: number }>(
+      'SELECT block FROM product_movements WHERE block >= ? ORDER BY block LIMIT 1',
     ),
-    unindexMovement: write<[number, string, number]>(
-      'DELETE FROM product_movements WHERE block = ? AND product = ? AND movement = ?',
+    placesInBlock: read<[number, string], { places: string }>(
+      'SELECT places FROM product_movements WHERE block = ? AND product = ?',
     ),
-    movementsOfProduct: read<[number, string, number, number], MovementTableRow>(
-      'SELECT movements.* FROM product_movements JOIN movements ON movements.row = product_movements.movement WHERE product_movements.block = ? AND product_movements.product = ? AND product_movements.movement > ? ORDER BY product_movements.movement LIMIT ?',
+    placesOfProduct: read<[number, string], { places: string }>(
+      `WITH RECURSIVE blocks (block) AS (
+        SELECT min(block) FROM product_movements WHERE block >= ?
+        UNION ALL
+        SELECT (SELECT min(block) FROM product_movements WHERE block > blocks.block) FROM blocks WHERE block IS NOT NULL
+      )
+      SELECT places FROM blocks CROSS JOIN product_movements USING (block) WHERE product = ?`,
     ),
-    movementsOfProductSince: read<[number, string, number], MovementTableRow>(
-      'SELECT * FROM movements WHERE row > ? AND product = ? ORDER BY row LIMIT ?',
-    ),
-    deleteMovement: write<[number]>('DELETE FROM movements WHERE row = ?'),
 
     stock: read<[string], StockTableRow>('SELECT * FROM stock WHERE product = ?'),
     stockLevels: read<[], Pick<StockTableRow, 'product' | 'on_hand'>>('SELECT product, on_hand FROM stock'),

@@ -188,7 +188,7 @@ function stateTables(crypto: Crypto, database: BetterSqlite3.Database): Record<s
     records: 'SELECT entity, id, ops, version, deleted, archived, sku, search FROM records ORDER BY entity, id',
     barcodes: 'SELECT gtin, id FROM barcodes JOIN records ON records.row = barcodes.record ORDER BY gtin, id',
     tickets: 'SELECT op, id, terminal, number, customer, sold_at, movements FROM tickets ORDER BY id',
-    movements: 'SELECT op, line, id, product, kind, quantity FROM movements ORDER BY op, line',
+    movements: 'SELECT op, id, product, kind, quantity FROM movements ORDER BY op',
     stock: 'SELECT product, on_hand, movements FROM stock ORDER BY product',
   };
   return Object.fromEntries(

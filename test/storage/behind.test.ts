@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { createMovement, type MovementBody } from '../../src/commands/create-movement.ts';
 import type { MovementRow } from '../../src/core/books.ts';
-import { movementsPerBlock } from '../../src/storage/movement-index.ts';
+import { arrivalsPerBlock } from '../../src/storage/movements.ts';
 import { carry, createFaultyDisk, type OpenedBooks, openBooks, rows } from './opened.ts';
 
 const inBatches = async (count: number, run: (index: number) => Promise<unknown>): Promise<void> => {
@@ -69,13 +69,14 @@ describe('numbers of tickets', () => {
 
 test('movements of a product are the same page by page as all at once, over blocks and what is not yet in one', async () => {
   const books = openBooks();
-  await inBatches(movementsPerBlock + 1500, (index) => {
+  const count = 3 * arrivalsPerBlock + 500;
+  await inBatches(count, (index) => {
     const body: MovementBody = { productId: `p-${index % 7}`, kind: 'receipt', quantity: 1 + (index % 9) };
     return books.run(createMovement({ id: `m-${index}`, by: 'admin', body }));
   });
   const { movements } = books.storage.books;
   const all = movements({ limit: 10_000 }).rows;
-  expect(all).toHaveLength(movementsPerBlock + 1500);
+  expect(all).toHaveLength(count);
   for (const productId of ['p-0', 'p-6', 'p-none']) {
     const paged: MovementRow[] = [];
     for (let after: string | undefined = '0'; after !== undefined; ) {
@@ -87,6 +88,28 @@ test('movements of a product are the same page by page as all at once, over bloc
   }
 });
 
+test.each([0, 1200])(
+  'B3 movements go with the ticket that gives way to an earlier one, %i tickets later',
+  async (later) => {
+    const [bar, attic] = [openBooks(), openBooks()];
+    const line = (productId: string, quantity: number) => ({ productId, quantity });
+    attic.clock.now -= 60_000;
+    await attic.sell('same', { lines: [line('tea', 2), line('coffee', 1)] });
+    await bar.sell('before', { lines: [line('coffee', 5)] });
+    await bar.sell('same', { lines: [line('coffee', 3), line('cake', 1)] });
+    await inBatches(later, (index) => bar.sell(`t-${index}`, { lines: [line('milk', 1)] }));
+    carry(attic, bar);
+    const told = (books: OpenedBooks, productId: string) =>
+      books.storage.books.movements({ productId, limit: 10 }).rows.map(({ id, quantity }) => `${id} ${quantity}`);
+    for (const open of [() => bar, () => bar.reopen()]) {
+      const books = open();
+      expect(told(books, 'coffee')).toEqual(['before/1 -5000', 'same/2 -1000']);
+      expect([told(books, 'cake'), told(books, 'tea')]).toEqual([[], ['same/1 -2000']]);
+      expect(books.storage.books.movements({ limit: 9_999 }).rows).toHaveLength(later + 3);
+    }
+  },
+);
+
 describe('stock levels', () => {
   test.each(['commit fails', 'commit fails, yet is there'] as const)(
     'B4 are the sum of the movements on disk when a %s',
@@ -97,7 +120,7 @@ describe('stock levels', () => {
       disk.arm(fault);
       expect((await books.sell('t-3')).ok).toBe(false);
       await books.sell('t-4');
-      const sold = rows<{ sum: number }>(books.path, 'SELECT sum(quantity) AS sum FROM movements')[0]?.sum;
+      const sold = rows<{ sum: number }>(books.path, 'SELECT -1000 * sum(movements) AS sum FROM tickets')[0]?.sum;
       expect(books.storage.books.stock('coffee')?.onHand).toBe(sold);
       const copy = openBooks();
       carry(books, copy);

@@ -1,0 +1,164 @@
+// Where movements are. One sent as such has a row; those of a ticket are told from the ticket, for rows of them would be
+// most of what a sale writes. Each has a place: the row of its op in the order of arrival, and its line.
+//
+// Which movements a product has is written behind the sales, some hundred tickets at a time: a plain index would touch as
+// many pages as a commit has ticket lines. Blocks follow each other in the index, so that adding one writes only its end,
+// however large the shop's past. What is not yet in one is kept in memory, and read again when that was emptied.
+
+import { derivedMovements, readTicketPayload } from '../core/facts.ts';
+import { parsePayload } from '../core/op.ts';
+import { type StorageState, writeMeta } from './state.ts';
+import { rowsPerStatement, type Statements } from './statements.ts';
+import type { Unit } from './unit.ts';
+
+export type StoredMovement = {
+  readonly place: number;
+  /** Key of the op that it is told by. */
+  readonly op: number;
+  /** Index of the ticket's line; null for a movement that was sent as such. */
+  readonly line: number | null;
+  readonly product: string;
+  readonly kind: string;
+  /** Signed milli-units. */
+  readonly quantity: number;
+};
+
+/** Places of the movements that are in no block yet, by product; those of the open unit as well. */
+export type PlacesBehind = {
+  /** Null when it is not known: then it is read when it is first asked for. */
+  places: Map<string, number[]> | null;
+};
+
+/** Rows of the order of arrival that make a block. */
+export const arrivalsPerBlock = 1024;
+
+/** More than an op has room for. */
+const linesPerArrival = 2 ** 20;
+
+export const placeOf = (arrival: number, line = 0): number => arrival * linesPerArrival + line;
+const arrivalOf = (place: number): number => Math.floor(place / linesPerArrival);
+
+// Reads. `after` is a place; what is told begins behind it, in the order of places.
+
+type TicketAt = { readonly seq: number; readonly op: number; readonly id: string; readonly payload: string };
+
+/** Throws when the journal does not hold what the ticket was. */
+function movementsOf({ seq, op, id, payload }: TicketAt): StoredMovement[] {
+  const parsed = parsePayload(payload);
+  const ticket = typeof parsed === 'string' ? undefined : readTicketPayload(id, parsed);
+  if (!ticket) throw new Error(`the journal lacks the op of ticket ${id}`);
+  return derivedMovements(ticket).map(({ line, productId, kind, quantity }) => ({
+    place: placeOf(seq, line),
+    op,
+    line,
+    product: productId,
+    kind,
+    quantity,
+  }));
+}
+
+/** Those of one op: of a ticket's as many as it has lines. */
+function movementsAt(statements: Statements, arrival: number): StoredMovement[] {
+  const ticket = statements.ticketPayload.get(arrival);
+  if (ticket) return movementsOf(ticket);
+  const row = statements.movementAt.get(arrival);
+  return row ? [{ ...row, place: placeOf(arrival), line: null }] : [];
+}
+
+export function movementsOfTicket(statements: Statements, ticketId: string, after: number): StoredMovement[] {
+  const ticket = statements.ticketById.get(ticketId);
+  return ticket ? movementsAt(statements, ticket.seq).filter(({ place }) => place > after) : [];
+}
+
+export function allMovements(statements: Statements, after: number, limit: number): StoredMovement[] {
+  const found: StoredMovement[] = [];
+  const arrivals = statements.arrivalsWithMovements.iterate(arrivalOf(after), arrivalOf(after));
+  for (const { seq } of arrivals) {
+    found.push(...movementsAt(statements, seq).filter(({ place }) => place > after));
+    if (found.length >= limit) break;
+  }
+  return found.slice(0, limit);
+}
+
+export function movementsOfProduct(
+  statements: Statements,
+  state: StorageState,
+  behind: PlacesBehind,
+  product: string,
+  after: number,
+  limit: number,
+): StoredMovement[] {
+  const found: StoredMovement[] = [];
+  for (const place of placesOfProduct(statements, state, behind, product, after)) {
+    const movement = movementsAt(statements, arrivalOf(place)).find((one) => one.place === place);
+    if (!movement) throw new Error(`no movement of ${product} is at ${place}`);
+    found.push(movement);
+    if (found.length === limit) break;
+  }
+  return found;
+}
+
+function* placesOfProduct(
+  statements: Statements,
+  state: StorageState,
+  behind: PlacesBehind,
+  product: string,
+  after: number,
+): Iterable<number> {
+  for (const { places } of statements.placesOfProduct.iterate(arrivalOf(after), product))
+    for (const place of JSON.parse(places) as number[]) if (place > after) yield place;
+  behind.places ??= readBehind(statements, state);
+  for (const place of behind.places.get(product) ?? []) if (place > after) yield place;
+}
+
+function readBehind(statements: Statements, state: StorageState): Map<string, number[]> {
+  const behind = { places: new Map<string, number[]>() };
+  const from = state.movementsIndexed + 1;
+  for (const { seq } of statements.arrivalsWithMovements.all(from, from))
+    for (const { product, place } of movementsAt(statements, seq)) add(behind, product, place);
+  return behind.places;
+}
+
+// Writes
+
+export function addPlace({ memory }: Unit, product: string, place: number): void {
+  add(memory.movements, product, place);
+}
+
+function add({ places }: PlacesBehind, product: string, place: number): void {
+  const known = places?.get(product);
+  if (known) known.push(place);
+  else places?.set(product, [place]);
+}
+
+export function removePlace({ memory, state, statements }: Unit, product: string, place: number): void {
+  const without = (places: readonly number[]) => places.filter((one) => one !== place);
+  if (arrivalOf(place) > state.movementsIndexed) {
+    const { places } = memory.movements;
+    places?.set(product, without(places.get(product) ?? []));
+    return;
+  }
+  const block = statements.blockOfArrival.get(arrivalOf(place))?.block;
+  const row = block === undefined ? undefined : statements.placesInBlock.get(block, product);
+  if (block === undefined || !row) return;
+  const left = without(JSON.parse(row.places) as number[]);
+  statements.addPlaces(1).run(block, product, JSON.stringify(left));
+}
+
+/** Makes a block of what is behind, when that is enough for one. Its number is its last arrival, `upTo`. */
+export function indexMovements(unit: Unit, upTo = unit.state.seq): void {
+  const { state, statements, memory } = unit;
+  if (upTo - state.movementsIndexed < arrivalsPerBlock) return;
+  const behind = memory.movements.places ?? readBehind(statements, state);
+  let values: (number | string)[] = [];
+  for (const product of [...behind.keys()].sort()) {
+    values.push(upTo, product, JSON.stringify(behind.get(product)));
+    if (values.length < 3 * rowsPerStatement) continue;
+    statements.addPlaces(rowsPerStatement).run(...values);
+    values = [];
+  }
+  if (values.length > 0) statements.addPlaces(values.length / 3).run(...values);
+  state.movementsIndexed = upTo;
+  writeMeta(statements, 'movements_indexed', state.movementsIndexed);
+  memory.movements.places = new Map();
+}

@@ -1,9 +1,10 @@
 // Commits that came over links, waiting to be applied: several frames in one transaction, so that catching up costs few
-// fsyncs. Nothing is acknowledged before it is durable. A commit that is refused stops nobody but its own origin.
+// fsyncs. What comes after a quiet moment is applied at once; in a stream of commits the next ones are gathered for some
+// milliseconds. Nothing is acknowledged before it is durable. A commit that is refused stops nobody but its own origin.
 
 import type { Heads } from '../core/heads.ts';
 import { inboxBytesMax } from '../core/limits.ts';
-import type { Ports } from '../ports.ts';
+import type { Ports, TimerHandle } from '../ports.ts';
 import type { CommitsFrame } from '../protocol/frames.ts';
 import { appendRemote, type CommitRefusal, type Received } from '../storage/receive.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -14,6 +15,9 @@ type Waiting = { link: Link; frame: CommitsFrame; bytes: number };
 
 /** Applied in one transaction at most, so that a sale waits for no more than this. */
 const applyBytesMax = 1024 * 1024;
+/** From one transaction to the next, unless so many bytes wait. */
+const gatherMs = 6;
+const gatherBytesMax = 256 * 1024;
 
 export type InboxEvents = {
   /** A commit was refused for another reason than a gap. */
@@ -29,13 +33,16 @@ export type Inbox = { push(link: Link, frame: CommitsFrame, bytes: number): void
 
 export function createInbox(ports: Ports, storage: Storage, events: InboxEvents): Inbox {
   let queue: Waiting[] = [];
+  let queuedBytes = 0;
   let scheduled = false;
+  let gathering: TimerHandle | null = null;
 
   function push(link: Link, frame: CommitsFrame, bytes: number): void {
     const waiting = queue.reduce((sum, item) => (item.link === link ? sum + item.bytes : sum), 0);
     if (waiting + bytes > inboxBytesMax) return link.close('it sent more than it was asked for');
     queue.push({ link, frame, bytes });
-    schedule();
+    queuedBytes += bytes;
+    if (!gathering || queuedBytes >= gatherBytesMax) schedule();
   }
 
   function schedule(): void {
@@ -44,14 +51,24 @@ export function createInbox(ports: Ports, storage: Storage, events: InboxEvents)
     ports.timers.soon(drain);
   }
 
+  function gather(): void {
+    gathering?.cancel();
+    gathering = ports.timers.after(gatherMs, () => {
+      gathering = null;
+      if (queue.length > 0) schedule();
+    });
+  }
+
   function drain(): void {
     scheduled = false;
+    if (queue.length > 0) gather();
     const batch: Waiting[] = [];
     for (let bytes = 0; bytes < applyBytesMax; ) {
       const next = queue.shift();
       if (!next) break;
       batch.push(next);
       bytes += next.bytes;
+      queuedBytes -= next.bytes;
     }
     if (queue.length > 0) schedule();
     if (batch.length > 0) apply(batch);
@@ -97,6 +114,7 @@ export function createInbox(ports: Ports, storage: Storage, events: InboxEvents)
     push,
     forget(link) {
       queue = queue.filter((waiting) => waiting.link !== link);
+      queuedBytes = queue.reduce((sum, item) => sum + item.bytes, 0);
     },
   };
 }

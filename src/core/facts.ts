@@ -51,8 +51,7 @@ export function readTicketPayload(id: string, payload: JsonObject): TicketPayloa
 
 export function readMovementPayload(id: string, payload: JsonObject): MovementPayload | undefined {
   const { body, productId, kind, quantity } = payload;
-  if (!isJsonObject(body) || body.id !== id || typeof productId !== 'string' || typeof kind !== 'string')
-    return undefined;
+  if (!isJsonObject(body) || body.id !== id || !isId(productId) || typeof kind !== 'string') return undefined;
   if (!Number.isSafeInteger(quantity) || Math.abs(quantity as number) > amountMax * 2) return undefined;
   return payload as unknown as MovementPayload;
 }

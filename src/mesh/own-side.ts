@@ -40,9 +40,8 @@ export function createOwnSide({ ports, storage, config }: MeshParts): (link: Lin
       isPeerProof,
       peerKeyId,
       wallMs,
-      rangeHashes: (part: string) => rangeHashes(storage.handle(), ports.crypto, part as Part),
-      rangeRows: (part: string, range: number) =>
-        rangeRows(storage.handle(), ports.crypto, part as Part, range, rangeRowsMax),
+      rangeHashes: (part: string) => rangeHashes(storage, ports.crypto, part as Part),
+      rangeRows: (part: string, range: number) => rangeRows(storage, ports.crypto, part as Part, range, rangeRowsMax),
     });
   };
 }

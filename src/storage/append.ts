@@ -10,7 +10,7 @@ import { foldOp, foldStored } from './fold.ts';
 import { indexMovements } from './movements.ts';
 import { pruneOps } from './prune.ts';
 import { type OriginState, storedSums, writeMeta } from './state.ts';
-import { rowsPerStatement } from './statements.ts';
+import { writeStock } from './stock.ts';
 import { indexNumbers } from './ticket-numbers.ts';
 import { addChange, keyOf, knownUpTo, originState, setOrigin, type Unit } from './unit.ts';
 
@@ -55,7 +55,7 @@ function tickUnit(unit: Unit): { stamp: Stamp; at: number | undefined } {
 export function finish(unit: Unit): void {
   sealLocal(unit);
   foldDeferred(unit);
-  settleStock(unit);
+  writeStock(unit);
   indexMovements(unit);
   indexNumbers(unit);
   pruneOps(unit);
@@ -135,19 +135,4 @@ export function addSeal(unit: Unit, origin: OriginState, seal: Seal, live: numbe
     facts: seal.facts,
     stamp: stamp > origin.stamp ? stamp : origin.stamp,
   });
-}
-
-function settleStock(unit: Unit): void {
-  let values: (string | number)[] = [];
-  for (const [product, level] of unit.stock) {
-    if (level.movements === 0) {
-      unit.statements.deleteStock.run(product);
-      continue;
-    }
-    values.push(product, level.onHand, level.movements, level.updatedAt);
-    if (values.length < 4 * rowsPerStatement) continue;
-    unit.statements.setStock(rowsPerStatement).run(...values);
-    values = [];
-  }
-  if (values.length > 0) unit.statements.setStock(values.length / 4).run(...values);
 }

@@ -28,10 +28,11 @@ import type { Memory } from './memory.ts';
 import { allMovements, movementsOfProduct, movementsOfTicket, placeOf, type StoredMovement } from './movements.ts';
 import type { Handle } from './open.ts';
 import { headsOf, type StorageState, type SummedPart } from './state.ts';
-import type { RecordTableRow, StockTableRow, TicketTableRow } from './statements.ts';
-import { settleSum } from './stock-digest.ts';
+import type { RecordTableRow, TicketTableRow } from './statements.ts';
+import { levelOf, levelsAfter, type PendingStock, type StockLevel } from './stock.ts';
+import { settleSum } from './stock-sum.ts';
 import { countNumber } from './ticket-numbers.ts';
-import { indexOfKey, type PendingStock } from './unit.ts';
+import { indexOfKey } from './unit.ts';
 
 export type BooksSource = {
   /** Throws when the database is not open. */
@@ -75,17 +76,21 @@ export function createBooks(source: BooksSource): Books {
     },
     movements: (filter) => movementPage(source, filter),
     stock(productId) {
-      const level = source.pendingStock(productId) ?? source.memory.level(productId);
-      if (level) return { productId, onHand: level.onHand, updatedAt: level.updatedAt };
-      const row = statements().stock.get(productId);
-      return row && stockRow(row);
+      const level = source.pendingStock(productId) ?? levelOf(statements(), source.memory.stock, productId);
+      return level && stockRow(productId, level);
     },
     stockLevels({ after, limit }) {
-      const rows = all<StockTableRow>(source, 'SELECT * FROM stock WHERE product > ? ORDER BY product LIMIT ?', [
-        after ?? '',
-        limit + 1,
-      ]);
-      return page(rows, limit, (row) => row.product, stockRow);
+      const rows: StockRow[] = [];
+      for (const [product, level] of levelsAfter(statements(), source.memory.stock, after ?? '')) {
+        rows.push(stockRow(product, level));
+        if (rows.length > limit) break;
+      }
+      return page(
+        rows,
+        limit,
+        (row) => row.productId,
+        (row) => row,
+      );
     },
     productIdBySku: (sku) => statements().productBySku.get(sku)?.id,
     productIdByGtin: (gtin) => statements().productByGtin.get(gtin)?.id,
@@ -102,7 +107,9 @@ function digests(source: BooksSource): Digests {
   const { sums, counts } = source.state();
   const hash = (sum: DigestSum, rows: number) => hex(source.crypto.sha256(digestText(sum, rows)));
   const digest = (part: SummedPart) => hash(sums[part], counts[part]);
-  const stock = settleSum(source.memory.stock, source.openHandle()?.statements, source.crypto);
+  const { stock: memory } = source.memory;
+  const handle = source.openHandle();
+  const stock = settleSum(memory.sum, handle ? levelsAfter(handle.statements, memory, '') : undefined, source.crypto);
   return {
     products: digest('products'),
     customers: digest('customers'),
@@ -262,11 +269,7 @@ const timeOf = (text: unknown, otherwise: number): number => {
   return Number.isNaN(ms) ? otherwise : ms;
 };
 
-export const stockRow = (row: StockTableRow): StockRow => ({
-  productId: row.product,
-  onHand: row.on_hand,
-  updatedAt: row.updated_at,
-});
+const stockRow = (productId: string, { onHand, updatedAt }: StockLevel): StockRow => ({ productId, onHand, updatedAt });
 
 /** Statements by their text, prepared once for each database handle. */
 function all<Row>(source: BooksSource, sql: string, values: (string | number)[]): Row[] {

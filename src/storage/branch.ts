@@ -144,6 +144,8 @@ export function refold(unit: Unit): void {
   writeMeta(statements, 'movements_indexed', 0);
   state.numbersIndexed = 0;
   writeMeta(statements, 'numbers_indexed', 0);
+  state.stockWritten = 0;
+  unit.mustWriteStock = true;
   unit.stock.clear();
   unit.memory.forget();
   unit.memory.movements.places = new Map();

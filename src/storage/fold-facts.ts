@@ -14,8 +14,9 @@ import { compareOps, type OpHeader, parseHeader, parsePayload, writtenAtMs } fro
 import { recordRival, type Side, settleRivals } from './conflicts.ts';
 import { addPlace, placeOf, removePlace } from './movements.ts';
 import type { MovementTableRow, TicketTableRow } from './statements.ts';
+import { pendingStock } from './stock.ts';
 import { addNumber, removeNumber } from './ticket-numbers.ts';
-import { countTerm, indexOfKey, numberOfKey, type Place, pendingStock, type Unit } from './unit.ts';
+import { countTerm, indexOfKey, numberOfKey, type Place, type Unit } from './unit.ts';
 
 export function foldTicket(unit: Unit, place: Place, header: OpHeader, payload: JsonObject, hash: Uint8Array): boolean {
   const ticket = readTicketPayload(header.id, payload);
@@ -152,6 +153,7 @@ function moveStock(unit: Unit, product: string, quantity: number, header: OpHead
   level.onHand += quantity;
   level.movements += sign;
   if (header) level.updatedAt = Math.max(level.updatedAt, writtenAtMs(header));
+  else unit.mustWriteStock = true;
 }
 
 /**
@@ -160,6 +162,7 @@ function moveStock(unit: Unit, product: string, quantity: number, header: OpHead
  */
 function touchStock(unit: Unit, product: string, header: OpHeader): void {
   const level = pendingStock(unit, product);
+  unit.mustWriteStock = true;
   if (level.movements > 0) level.updatedAt = Math.max(level.updatedAt, writtenAtMs(header));
 }
 

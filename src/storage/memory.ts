@@ -2,30 +2,18 @@
 // levels, which records live, which numbers the last tickets had. In doubt it is emptied.
 
 import type { RecordEntity } from '../core/books.ts';
-import { rememberedLevelsMax, rememberedRecordsMax } from '../core/limits.ts';
+import { rememberedRecordsMax } from '../core/limits.ts';
 import type { PlacesBehind } from './movements.ts';
-import { createStockSum, forgetSum, levelChanged, type StockSum } from './stock-digest.ts';
+import { createStockMemory, forgetStock, type StockMemory } from './stock.ts';
 import { createNumbersBehind, forgetNumbers, type NumbersBehind } from './ticket-numbers.ts';
 
-export type StockLevel = {
-  readonly onHand: number;
-  readonly movements: number;
-  readonly updatedAt: number;
-};
-
-/** A level that a unit has left; `before`: what was on hand, undefined for no level. */
-export type WrittenLevel = StockLevel & { readonly before: number | undefined };
-
 export type Memory = {
-  level(product: string): StockLevel | undefined;
-  /** Levels that are on disk now and change no more; one without movements is no level. */
-  keepLevels(levels: ReadonlyMap<string, WrittenLevel>): void;
   isLiving(entity: RecordEntity, id: string): boolean | undefined;
   keepLiving(entity: RecordEntity, id: string, isLiving: boolean): void;
   /** Grows with every change of a record, be it on disk yet or not, and with every change taken back. */
   recordRevision(): number;
   recordsChanged(): void;
-  readonly stock: StockSum;
+  readonly stock: StockMemory;
   /** These two as of the open unit, unlike the rest. */
   readonly numbers: NumbersBehind;
   readonly movements: PlacesBehind;
@@ -35,9 +23,8 @@ export type Memory = {
 };
 
 export function createMemory(): Memory {
-  const levels = new Map<string, StockLevel>();
   const livingByEntity = new Map<RecordEntity, Map<string, boolean>>();
-  const stock = createStockSum();
+  const stock = createStockMemory();
   const numbers = createNumbersBehind();
   const movements: PlacesBehind = { places: null };
   let revision = 0;
@@ -51,16 +38,6 @@ export function createMemory(): Memory {
     movements.places = null;
   };
   return {
-    level: (product) => levels.get(product),
-    keepLevels(written) {
-      for (const [product, level] of written) {
-        const isLevel = level.movements > 0;
-        levelChanged(stock, product, level.before, isLevel ? level.onHand : undefined);
-        if (isLevel) levels.set(product, level);
-        else levels.delete(product);
-      }
-      if (levels.size > rememberedLevelsMax) levels.clear();
-    },
     isLiving: (entity, id) => livingByEntity.get(entity)?.get(id),
     keepLiving(entity, id, isLiving) {
       const living = livingByEntity.get(entity) ?? new Map<string, boolean>();
@@ -75,8 +52,7 @@ export function createMemory(): Memory {
     movements,
     takenBack,
     forget() {
-      levels.clear();
-      forgetSum(stock);
+      forgetStock(stock);
       takenBack();
     },
   };

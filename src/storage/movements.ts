@@ -42,27 +42,35 @@ const arrivalOf = (place: number): number => Math.floor(place / linesPerArrival)
 
 type TicketAt = { readonly seq: number; readonly op: number; readonly id: string; readonly payload: string };
 
-/** Throws when the journal does not hold what the ticket was. */
-function movementsOf({ seq, op, id, payload }: TicketAt): StoredMovement[] {
+/** Undefined when the journal does not hold what the ticket was. */
+function movementsOf({ seq, op, id, payload }: TicketAt): StoredMovement[] | undefined {
   const parsed = parsePayload(payload);
   const ticket = typeof parsed === 'string' ? undefined : readTicketPayload(id, parsed);
-  if (!ticket) throw new Error(`the journal lacks the op of ticket ${id}`);
-  return derivedMovements(ticket).map(({ line, productId, kind, quantity }) => ({
-    place: placeOf(seq, line),
-    op,
-    line,
-    product: productId,
-    kind,
-    quantity,
-  }));
+  return (
+    ticket &&
+    derivedMovements(ticket).map(({ line, productId, kind, quantity }) => ({
+      place: placeOf(seq, line),
+      op,
+      line,
+      product: productId,
+      kind,
+      quantity,
+    }))
+  );
 }
 
 /** Those of one op: of a ticket's as many as it has lines. */
-function movementsAt(statements: Statements, arrival: number): StoredMovement[] {
+function readMovementsAt(statements: Statements, arrival: number): StoredMovement[] | undefined {
   const ticket = statements.ticketPayload.get(arrival);
   if (ticket) return movementsOf(ticket);
   const row = statements.movementAt.get(arrival);
-  return row ? [{ ...row, place: placeOf(arrival), line: null }] : [];
+  return row && [{ ...row, place: placeOf(arrival), line: null }];
+}
+
+function movementsAt(statements: Statements, arrival: number): StoredMovement[] {
+  const movements = readMovementsAt(statements, arrival);
+  if (!movements) throw new Error(`the journal lacks the op that arrived as number ${arrival}`);
+  return movements;
 }
 
 export function movementsOfTicket(statements: Statements, ticketId: string, after: number): StoredMovement[] {
@@ -113,10 +121,20 @@ function* placesOfProduct(
 
 function readBehind(statements: Statements, state: StorageState): Map<string, number[]> {
   const behind = { places: new Map<string, number[]>() };
-  const from = state.movementsIndexed + 1;
-  for (const { seq } of statements.arrivalsWithMovements.all(from, from))
-    for (const { product, place } of movementsAt(statements, seq)) add(behind, product, place);
+  for (const { movements } of movementsSince(statements, state.movementsIndexed))
+    for (const { product, place } of movements) add(behind, product, place);
   return behind.places;
+}
+
+/** Of all ops that arrived after `arrival`, op by op. What the disk has spoilt is left out: `verify` tells of it. */
+export function* movementsSince(
+  statements: Statements,
+  arrival: number,
+): Iterable<{ op: number; movements: readonly StoredMovement[] }> {
+  for (const { seq } of statements.arrivalsWithMovements.all(arrival + 1, arrival + 1)) {
+    const movements = readMovementsAt(statements, seq) ?? [];
+    if (movements[0]) yield { op: movements[0].op, movements };
+  }
 }
 
 // Writes

@@ -6,10 +6,9 @@ import { derivedMovementId, derivedMovements } from '../core/facts.ts';
 import { hex } from '../core/op.ts';
 import type { Crypto } from '../ports.ts';
 import { movementText } from './fold-facts.ts';
-import type { Handle } from './open.ts';
 import type { Part } from './state.ts';
-import type { StockTableRow } from './statements.ts';
-import { stockText } from './stock-digest.ts';
+import { stockText } from './stock-sum.ts';
+import type { Storage } from './storage.ts';
 
 export const rangeCount = 256;
 
@@ -17,16 +16,16 @@ export const rangeCount = 256;
 export type RangeRows = { readonly [id: string]: string };
 
 /** One hash (16 hex digits) for each range. */
-export function rangeHashes(handle: Handle, crypto: Crypto, part: Part): string[] {
+export function rangeHashes(storage: Storage, crypto: Crypto, part: Part): string[] {
   const rows = Array.from({ length: rangeCount }, (): string[] => []);
-  for (const [id, hash] of rowsOf(handle, crypto, part)) rows[rangeOf(crypto, id)]?.push(`${id}\n${hash}`);
+  for (const [id, hash] of rowsOf(storage, crypto, part)) rows[rangeOf(crypto, id)]?.push(`${id}\n${hash}`);
   return rows.map((range) => hex(crypto.sha256(range.sort().join('\n'))).slice(0, 16));
 }
 
-export function rangeRows(handle: Handle, crypto: Crypto, part: Part, range: number, rowsMax: number): RangeRows {
+export function rangeRows(storage: Storage, crypto: Crypto, part: Part, range: number, rowsMax: number): RangeRows {
   const rows: Record<string, string> = {};
   let count = 0;
-  for (const [id, hash] of rowsOf(handle, crypto, part)) {
+  for (const [id, hash] of rowsOf(storage, crypto, part)) {
     if (rangeOf(crypto, id) !== range) continue;
     if (++count > rowsMax) break;
     rows[id] = hash.slice(0, 16);
@@ -37,8 +36,8 @@ export function rangeRows(handle: Handle, crypto: Crypto, part: Part, range: num
 const rangeOf = (crypto: Crypto, id: string): number => crypto.sha256(id)[0] ?? 0;
 
 /** Every row of a part with the hash of what of it counts in the digest. */
-function* rowsOf(handle: Handle, crypto: Crypto, part: Part): Iterable<[id: string, hash: string]> {
-  const { database } = handle;
+function* rowsOf(storage: Storage, crypto: Crypto, part: Part): Iterable<[id: string, hash: string]> {
+  const { database } = storage.handle();
   if (part === 'products' || part === 'customers') {
     const rows = database
       .prepare('SELECT id, version FROM records WHERE entity = ? AND deleted = 0')
@@ -59,8 +58,7 @@ function* rowsOf(handle: Handle, crypto: Crypto, part: Part): Iterable<[id: stri
     for (const row of rows as Iterable<{ id: string; productId: string; kind: string; quantity: number }>)
       yield [row.id, hex(crypto.sha256(movementText(row.id, row)))];
   } else {
-    const rows = database.prepare('SELECT * FROM stock').iterate();
-    for (const row of rows as Iterable<StockTableRow>)
-      yield [row.product, hex(crypto.sha256(stockText(row.product, row.on_hand)))];
+    for (const [product, { onHand }] of storage.levels())
+      yield [product, hex(crypto.sha256(stockText(product, onHand)))];
   }
 }

@@ -37,6 +37,8 @@ export type StorageState = {
   deferred: number;
   /** Last row of the order of arrival whose movements the index of products holds. */
   movementsIndexed: number;
+  /** Last row of the order of arrival whose movements the rows of the stock hold. */
+  stockWritten: number;
   /** Last row of the order of arrival whose ticket the index of numbers holds. */
   numbersIndexed: number;
   epoch: number;
@@ -77,6 +79,7 @@ export function loadState(statements: Statements, replicaId: string): StorageSta
     changeAt: last?.at ?? 0,
     deferred: statements.deferredCount.get()?.count ?? 0,
     movementsIndexed: readMeta(statements, 'movements_indexed', 0),
+    stockWritten: readMeta(statements, 'stock_written', 0),
     numbersIndexed: readMeta(statements, 'numbers_indexed', 0),
     epoch,
     voids: readMeta<Heads>(statements, 'voids', {}),

@@ -207,7 +207,7 @@ export function prepareStatements(database: BetterSqlite3.Database) {
     ),
 
     stock: read<[string], StockTableRow>('SELECT * FROM stock WHERE product = ?'),
-    stockLevels: read<[], Pick<StockTableRow, 'product' | 'on_hand'>>('SELECT product, on_hand FROM stock'),
+    stockAfter: read<[string], StockTableRow>('SELECT * FROM stock WHERE product > ? ORDER BY product'),
     setStock: byCount<(number | string)[]>(
       database,
       'INSERT INTO stock (product, on_hand, movements, updated_at) VALUES',

@@ -23,6 +23,7 @@ import {
   walBytesOf,
 } from './open.ts';
 import { copyState, type StorageState, writeMeta } from './state.ts';
+import { keepStock, levelsAfter, restoreStock, type StockLevel } from './stock.ts';
 import { createUnit, type EncodedCommit, type Unit } from './unit.ts';
 
 export type WriteFailure = {
@@ -42,6 +43,8 @@ export type Storage = {
   state(): StorageState;
   /** Throws when the database is not open (see `trouble`). */
   handle(): Handle;
+  /** Every stock level, by product. Throws as `handle` does. */
+  levels(): Iterable<[product: string, level: StockLevel]>;
   readCommits(origin: Origin, after: number, bytesMax: number): EncodedCommit[];
   /** Bookkeeping that is not of the books: one statement or a few, in a transaction of their own. False when the disk refused. */
   note(work: (handle: Handle) => void): boolean;
@@ -141,7 +144,7 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
     if (!handle) return;
     handle.state = written.state;
     lastState = written.state;
-    memory.keepLevels(written.stock);
+    keepStock(memory.stock, written);
     for (const commit of written.encoded) recent.add(commit);
     lookAtWal();
     if (isStarted && (written.opCount > 0 || written.touchedOrigins.size > 0)) tell(written);
@@ -161,11 +164,17 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
     }
   }
 
+  /** The stock as of the last commit, where it had to be forgotten. */
+  function restore({ statements, state: stored }: Handle): void {
+    if (!memory.stock.unwritten) restoreStock(statements, stored, memory.stock);
+  }
+
   function rollBack(error: unknown): WriteFailure {
     memory.takenBack();
     const code = sqliteCode(error);
     try {
       if (handle?.database.inTransaction) handle.statements.rollback.run();
+      if (handle) restore(handle);
     } catch (rollbackError) {
       log.error('a rollback failed: the database is reopened', { error: String(rollbackError) });
       reopen();
@@ -206,6 +215,7 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
     if (isOpen(again)) {
       handle = again;
       lastState = again.state;
+      restore(again);
       failed = settle(again);
       if (!failed) return tell(null);
     } else failed = again;
@@ -286,6 +296,7 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
     });
   }
 
+  restore(opened);
   placeWaiting();
   isStarted = true;
   return {
@@ -293,6 +304,7 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
     write,
     state,
     handle: openHandle,
+    levels: () => levelsAfter(openHandle().statements, memory.stock, ''),
     readCommits(origin, after, bytesMax) {
       const known = state().origins.get(origin);
       return known && handle ? readCommits(handle, recent, known, after, bytesMax) : [];

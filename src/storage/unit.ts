@@ -8,9 +8,10 @@ import type { JsonObject } from '../core/json.ts';
 import { opNumberMax, originsMax } from '../core/limits.ts';
 import { type Dot, genesisHead, type Op } from '../core/op.ts';
 import type { Crypto, Signer } from '../ports.ts';
-import type { Memory, StockLevel } from './memory.ts';
+import type { Memory } from './memory.ts';
 import { headsOf, type OriginState, type StorageState, type SummedPart } from './state.ts';
 import type { Statements } from './statements.ts';
+import type { PendingStock } from './stock.ts';
 
 /** Index and number as one exact integer. */
 export const keyOf = (index: number, number: number): number => index * 2 ** 40 + number;
@@ -48,20 +49,15 @@ export type EncodedCommit = {
   readonly bytes: Uint8Array;
 };
 
-/** A stock level as this unit makes it; `before`: what is on hand as of the last commit, undefined for no level. */
-export type PendingStock = {
-  onHand: number;
-  movements: number;
-  updatedAt: number;
-  readonly before: number | undefined;
-};
-
 export type Unit = UnitContext & {
   readonly state: StorageState;
   readonly clockMs: number;
   readonly meshMs: number;
   /** Stock levels touched in this unit; reads look here first. */
   readonly stock: Map<string, PendingStock>;
+  /** What it did to the stock does not follow from the movements alone; and whether it has written the rows. */
+  mustWriteStock: boolean;
+  hasWrittenStock: boolean;
   /** Keys of record ops that no frontier holds any more. */
   readonly superseded: Set<number>;
   readonly touchedOrigins: Set<Origin>;
@@ -88,6 +84,8 @@ export function createUnit(context: UnitContext, state: StorageState, clockMs: n
     clockMs,
     meshMs,
     stock: new Map(),
+    mustWriteStock: false,
+    hasWrittenStock: false,
     superseded: new Set(),
     touchedOrigins: new Set(),
     held: { ...headsOf(state) },
@@ -148,19 +146,4 @@ export function countTerm(unit: Unit, part: SummedPart, hash: Uint8Array, sign: 
   if (sign === 1) addTerm(unit.state.sums[part], hash);
   else subtractTerm(unit.state.sums[part], hash);
   unit.state.counts[part] += sign * rows;
-}
-
-export function pendingStock(unit: Unit, product: string): PendingStock {
-  const known = unit.stock.get(product);
-  if (known) return known;
-  const level = unit.memory.level(product) ?? storedLevel(unit, product);
-  const { onHand, movements, updatedAt } = level ?? { onHand: 0, movements: 0, updatedAt: 0 };
-  const pending: PendingStock = { onHand, movements, updatedAt, before: level?.onHand };
-  unit.stock.set(product, pending);
-  return pending;
-}
-
-function storedLevel(unit: Unit, product: string): StockLevel | undefined {
-  const row = unit.statements.stock.get(product);
-  return row && { onHand: row.on_hand, movements: row.movements, updatedAt: row.updated_at };
 }

@@ -20,6 +20,7 @@ import {
   summedParts,
 } from './state.ts';
 import { prepareStatements, type Statements } from './statements.ts';
+import { restoreStock, writeStock } from './stock.ts';
 import { createUnit, keyOf, lastKeyOf } from './unit.ts';
 
 export type Finding = {
@@ -149,15 +150,17 @@ function verifyFold(
   context: { shop: string; replicaId: string },
   find: Find,
 ): void {
-  const before = stateTables(ports.crypto, database);
-  const unit = createUnit(
-    { statements, ...ports, ...context, memory: createMemory(), proven: new Map(), doubted: new Set() },
-    copyState(state),
-    0,
-    0,
-  );
+  const memory = createMemory();
+  const others = { statements, ...ports, ...context, memory, proven: new Map(), doubted: new Set<string>() };
+  const unit = createUnit(others, copyState(state), 0, 0);
+  let before: Record<string, string>;
+  restoreStock(statements, state, memory.stock);
   statements.begin.run();
   try {
+    // What is written behind the sales, first: it is the fold that is looked at, not how far behind it is.
+    unit.mustWriteStock = true;
+    writeStock(unit);
+    before = stateTables(ports.crypto, database);
     refold(unit);
     finish(unit);
     statements.commit.run();

@@ -203,7 +203,7 @@ describe('compared', () => {
     await bar.sell('first');
     await heal();
     await before.stop();
-    edit(before, "UPDATE stock SET on_hand = 99000 WHERE product = 'coffee'");
+    edit(before, "INSERT OR REPLACE INTO stock VALUES ('coffee', 99000, 1, 0)");
     const folder = dirname(before.databasePath);
     const cellar = await openAppliance('Cellar', {
       who: before.who,
@@ -231,7 +231,7 @@ describe('compared', () => {
   test('B3 stock that somebody edits while it is in use is written right again by the next sale', async () => {
     const { bar, cellar, heal } = await openPartedPair();
     await cellar.sell('first');
-    edit(cellar, "UPDATE stock SET on_hand = 99000 WHERE product = 'coffee'");
+    edit(cellar, "INSERT OR REPLACE INTO stock VALUES ('coffee', 99000, 1, 0)");
     await cellar.sell('touches-it');
     await heal();
     expect([onHand(bar), onHand(cellar)]).toEqual([-2000, -2000]);

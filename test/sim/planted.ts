@@ -119,7 +119,6 @@ export const plantedBugs: readonly PlantedBug[] = [
         const isKnown = unit.statements.ticketById.get(header.id) !== undefined;
         const understood = foldTicket(unit, place, header, ...rest);
         if (isKnown) for (const level of unit.stock.values()) level.onHand -= 1000;
-        if (isKnown && unit.stock.size === 0) unit.statements.setStock.run('p1', -1000, 1, 0);
         return understood;
       },
     }),
@@ -128,7 +127,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'the digest forgets the stock',
     caughtBy: /^B3/,
-    module: 'storage/stock-digest.ts',
+    module: 'storage/stock-sum.ts',
     plant: () => ({ levelChanged: () => {} }),
     faults: [],
   },

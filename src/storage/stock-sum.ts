@@ -1,10 +1,10 @@
 // The digest of the stock. A busy product's level changes with every ticket and its digest is asked for every few
-// seconds, so its term is made anew when it is asked for, not when it changes. The first time it is made from all rows.
+// seconds, so its term is made anew when it is asked for, not when it changes. The first time it is made from all levels.
 
 import { addTerm, type DigestSum, digestZero, subtractTerm } from '../core/digest.ts';
 import { rememberedLevelsMax } from '../core/limits.ts';
 import type { Crypto } from '../ports.ts';
-import type { Statements } from './statements.ts';
+import type { StockLevel } from './stock.ts';
 
 /** What is on hand, undefined for no level. */
 type OnHand = number | undefined;
@@ -12,7 +12,7 @@ type OnHand = number | undefined;
 export type StockSum = {
   sum: DigestSum;
   rows: number;
-  /** Else it is of an earlier time, and is made anew from the rows. */
+  /** Else it is of an earlier time, and is made anew. */
   isKnown: boolean;
   /** Levels that have changed since it was made: what of them is in it, and what should be. */
   readonly changed: Map<string, { readonly before: OnHand; now: OnHand }>;
@@ -34,8 +34,12 @@ export function forgetSum(stock: StockSum): void {
   stock.changed.clear();
 }
 
-/** Brings it up to what is on disk. Without statements (the database is closed) it stays as it was when last known. */
-export function settleSum(stock: StockSum, statements: Statements | undefined, crypto: Crypto): StockSum {
+/** Brings it up to what is on disk. Without levels (the database is closed) it stays as it was when last known. */
+export function settleSum(
+  stock: StockSum,
+  levels: Iterable<[product: string, level: StockLevel]> | undefined,
+  crypto: Crypto,
+): StockSum {
   const count = (product: string, onHand: OnHand, sign: 1 | -1): void => {
     if (onHand === undefined) return;
     const term = crypto.sha256(stockText(product, onHand));
@@ -43,9 +47,9 @@ export function settleSum(stock: StockSum, statements: Statements | undefined, c
     else subtractTerm(stock.sum, term);
     stock.rows += sign;
   };
-  if (!stock.isKnown && statements) {
+  if (!stock.isKnown && levels) {
     Object.assign(stock, { sum: digestZero(), rows: 0, isKnown: true });
-    for (const { product, on_hand } of statements.stockLevels.iterate()) count(product, on_hand, 1);
+    for (const [product, { onHand }] of levels) count(product, onHand, 1);
   }
   for (const [product, { before, now }] of stock.changed) {
     count(product, before, -1);

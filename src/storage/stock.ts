@@ -1,0 +1,140 @@
+// Stock levels. A level changes with each line sold, and each is on another page of its table; so rows are written behind
+// the sales, some hundred tickets at a time. Those that are behind are kept in memory, and summed again from the movements
+// since then when the database is opened.
+
+import { rememberedLevelsMax } from '../core/limits.ts';
+import { type OpHeader, parseHeader, writtenAtMs } from '../core/op.ts';
+import { movementsSince } from './movements.ts';
+import { type StorageState, writeMeta } from './state.ts';
+import { rowsPerStatement, type Statements } from './statements.ts';
+import { createStockSum, forgetSum, levelChanged, type StockSum } from './stock-sum.ts';
+import type { Unit } from './unit.ts';
+
+export type StockLevel = {
+  /** Milli-units. */
+  readonly onHand: number;
+  /** How many movements it is the sum of; without any there is no level. */
+  readonly movements: number;
+  /** Unix milliseconds. */
+  readonly updatedAt: number;
+};
+
+/** A level as the open unit makes it; `before`: what is on hand as of the last commit, undefined for no level. */
+export type PendingStock = { -readonly [Member in keyof StockLevel]: StockLevel[Member] } & {
+  readonly before: number | undefined;
+};
+
+export type StockMemory = {
+  /** Some levels as their rows are. */
+  readonly rows: Map<string, StockLevel>;
+  /** Levels as of the last commit that their rows do not have yet; null when it is not known. */
+  unwritten: Map<string, StockLevel> | null;
+  readonly sum: StockSum;
+};
+
+/** Rows of the order of arrival, and levels, that the rows may be behind. */
+const arrivalsBehindMax = 1024;
+const levelsBehindMax = 4096;
+
+export const createStockMemory = (): StockMemory => ({ rows: new Map(), unwritten: null, sum: createStockSum() });
+
+export function forgetStock(stock: StockMemory): void {
+  stock.rows.clear();
+  stock.unwritten = null;
+  forgetSum(stock.sum);
+}
+
+/** As of the last commit. */
+export function levelOf(statements: Statements, stock: StockMemory, product: string): StockLevel | undefined {
+  return stock.unwritten?.get(product) ?? stock.rows.get(product) ?? storedLevel(statements, product);
+}
+
+function storedLevel(statements: Statements, product: string): StockLevel | undefined {
+  const row = statements.stock.get(product);
+  return row && { onHand: row.on_hand, movements: row.movements, updatedAt: row.updated_at };
+}
+
+/** All levels as of the last commit whose product comes after `after`, by product. */
+export function* levelsAfter(
+  statements: Statements,
+  { unwritten }: StockMemory,
+  after: string,
+): Iterable<[product: string, level: StockLevel]> {
+  const behind = [...(unwritten ?? [])].filter(([product]) => product > after).sort(([a], [b]) => (a < b ? -1 : 1));
+  let next = 0;
+  for (const { product, on_hand, movements, updated_at } of statements.stockAfter.iterate(after)) {
+    for (let earlier = behind[next]; earlier && earlier[0] < product; earlier = behind[++next]) yield earlier;
+    const newer = behind[next];
+    if (newer?.[0] === product) next += 1;
+    yield newer?.[0] === product ? newer : [product, { onHand: on_hand, movements, updatedAt: updated_at }];
+  }
+  yield* behind.slice(next);
+}
+
+export function pendingStock({ stock, statements, memory }: Unit, product: string): PendingStock {
+  const known = stock.get(product);
+  if (known) return known;
+  const level = levelOf(statements, memory.stock, product);
+  const pending = { ...(level ?? { onHand: 0, movements: 0, updatedAt: 0 }), before: level?.onHand };
+  stock.set(product, pending);
+  return pending;
+}
+
+/** Writes the rows when they are far enough behind, or when movements alone would not tell what the levels are. */
+export function writeStock(unit: Unit): void {
+  const { state, statements, memory, stock } = unit;
+  const unwritten = memory.stock.unwritten ?? new Map<string, StockLevel>();
+  const isFarBehind = state.seq - state.stockWritten >= arrivalsBehindMax || unwritten.size >= levelsBehindMax;
+  if (!isFarBehind && !unit.mustWriteStock) return;
+  const levels = new Map<string, StockLevel>([...unwritten, ...stock]);
+  let values: (string | number)[] = [];
+  for (const product of [...levels.keys()].sort()) {
+    const level = levels.get(product);
+    if (!level?.movements) {
+      statements.deleteStock.run(product);
+      continue;
+    }
+    values.push(product, level.onHand, level.movements, level.updatedAt);
+    if (values.length < 4 * rowsPerStatement) continue;
+    statements.setStock(rowsPerStatement).run(...values);
+    values = [];
+  }
+  if (values.length > 0) statements.setStock(values.length / 4).run(...values);
+  state.stockWritten = state.seq;
+  writeMeta(statements, 'stock_written', state.stockWritten);
+  unit.hasWrittenStock = true;
+}
+
+/** After the commit: what the unit made of the levels is how they are. */
+export function keepStock(stock: StockMemory, { stock: made, hasWrittenStock }: Unit): void {
+  for (const [product, { movements, before, onHand }] of made)
+    levelChanged(stock.sum, product, before, movements > 0 ? onHand : undefined);
+  const kept = hasWrittenStock ? stock.rows : stock.unwritten;
+  if (hasWrittenStock) {
+    for (const [product, level] of stock.unwritten ?? []) stock.rows.set(product, level);
+    stock.unwritten = new Map();
+  }
+  for (const [product, level] of made) {
+    if (level.movements > 0) kept?.set(product, level);
+    else kept?.delete(product);
+  }
+  if (stock.rows.size > rememberedLevelsMax) stock.rows.clear();
+}
+
+/** Sums the movements that the rows do not have yet. Not inside a unit. */
+export function restoreStock(statements: Statements, state: StorageState, stock: StockMemory): void {
+  const unwritten = new Map<string, StockLevel>();
+  stock.unwritten = unwritten;
+  for (const { op, movements } of movementsSince(statements, state.stockWritten)) {
+    const header = parseHeader(statements.op.get(op)?.header ?? '');
+    const writtenAt = typeof header === 'string' ? 0 : writtenAtMs(header as OpHeader);
+    for (const { product, quantity } of movements) {
+      const level = levelOf(statements, stock, product) ?? { onHand: 0, movements: 0, updatedAt: 0 };
+      unwritten.set(product, {
+        onHand: level.onHand + quantity,
+        movements: level.movements + 1,
+        updatedAt: Math.max(level.updatedAt, writtenAt),
+      });
+    }
+  }
+}

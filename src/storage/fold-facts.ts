@@ -2,13 +2,7 @@
 // it, whichever came first here. Two different facts under one id: the earlier stands, the other is kept as a rival.
 
 import type { TicketPayload } from '../core/books.ts';
-import {
-  type DerivedMovement,
-  derivedMovementId,
-  derivedMovements,
-  readMovementPayload,
-  readTicketPayload,
-} from '../core/facts.ts';
+import { derivedMovements, readMovementPayload, readTicketPayload } from '../core/facts.ts';
 import { isSameJson, type Json, type JsonObject } from '../core/json.ts';
 import { compareOps, type OpHeader, parseHeader, parsePayload, writtenAtMs } from '../core/op.ts';
 import { recordRival, type Side, settleRivals } from './conflicts.ts';
@@ -21,39 +15,36 @@ import { countTerm, indexOfKey, numberOfKey, type Place, type Unit } from './uni
 export function foldTicket(unit: Unit, place: Place, header: OpHeader, payload: JsonObject, hash: Uint8Array): boolean {
   const ticket = readTicketPayload(header.id, payload);
   if (!ticket) return false;
-  const existing = unit.statements.ticketById.get(header.id);
-  const meeting = existing ? meet(unit, existing.op, place, header, ticket.body) : undefined;
-  if (existing && meeting) {
+  const { body } = ticket;
+  const movements = derivedMovements(ticket);
+  const terminal = textOrNull(body.terminalId);
+  const number = textOrNull(body.number);
+  const add = (rival: boolean): boolean => {
+    const customer = textOrNull(body.customerId);
+    const soldAt = soldAtMs(body.soldAt, header);
+    const { arrival, key } = place;
+    const row = [arrival, key, header.id, terminal, number, customer, soldAt, movements.length, Number(rival)] as const;
+    return unit.statements.addTicket.run(...row).changes === 1;
+  };
+  // Hardly ever is there one: to try costs less than to look first.
+  if (!add(false)) {
+    const existing = unit.statements.ticketById.get(header.id);
+    if (!existing) throw new Error(`ticket ${header.id} is there and is not`);
+    const meeting = meet(unit, existing.op, place, header, body);
     if (!meeting.isNewEarlier) {
       if (meeting.differs) unit.statements.setTicketRival.run(1, existing.seq);
-      for (const { productId } of derivedMovements(ticket)) touchStock(unit, productId, header);
+      for (const { productId } of movements) touchStock(unit, productId, header);
       return true;
     }
     removeTicket(unit, existing, meeting.standing);
+    add(settleRivals(unit, 'ticket', header.id, { ...header, ...place, values: body }));
   }
-  const { body } = ticket;
-  const movements = derivedMovements(ticket);
-  countDerived(unit, header.id, movements, 1);
+  addNumber(unit, { seq: place.arrival, terminal, number });
+  countTicket(unit, hash, movements.length, 1);
   for (const { line, productId, quantity } of movements) {
     addPlace(unit, productId, placeOf(place.arrival, line));
     moveStock(unit, productId, quantity, header, 1);
   }
-  const rival = meeting ? Number(settleRivals(unit, 'ticket', header.id, { ...header, ...place, values: body })) : 0;
-  const terminal = textOrNull(body.terminalId);
-  const number = textOrNull(body.number);
-  unit.statements.addTicket.run(
-    place.arrival,
-    place.key,
-    header.id,
-    terminal,
-    number,
-    textOrNull(body.customerId),
-    soldAtMs(body.soldAt, header),
-    movements.length,
-    rival,
-  );
-  addNumber(unit, { seq: place.arrival, terminal, number });
-  countTerm(unit, 'tickets', hash, 1);
   return true;
 }
 
@@ -119,10 +110,9 @@ function removeTicket(unit: Unit, ticket: TicketTableRow, { payload, payloadHash
     removePlace(unit, productId, placeOf(ticket.seq, line));
     moveStock(unit, productId, -quantity, undefined, -1);
   }
-  countDerived(unit, ticket.id, movements, -1);
   unit.statements.deleteTicket.run(ticket.seq);
   removeNumber(unit, ticket);
-  countTerm(unit, 'tickets', payloadHash, -1);
+  countTicket(unit, payloadHash, movements.length, -1);
 }
 
 function removeMovement(unit: Unit, { seq, id, product, kind, quantity }: MovementTableRow): void {
@@ -141,11 +131,10 @@ export const movementText = (id: string, movement: MovementTerm): string =>
 const countMovement = (unit: Unit, id: string, movement: MovementTerm, sign: 1 | -1): void =>
   countTerm(unit, 'movements', unit.crypto.sha256(movementText(id, movement)), sign);
 
-/** The movements of a ticket come and go together, so they are one term of the digest. */
-function countDerived(unit: Unit, ticketId: string, movements: readonly DerivedMovement[], sign: 1 | -1): void {
-  if (movements.length === 0) return;
-  const texts = movements.map((movement) => movementText(derivedMovementId(ticketId, movement.line), movement));
-  countTerm(unit, 'movements', unit.crypto.sha256(texts.join('\n')), sign, movements.length);
+/** The movements of a ticket follow from it, so they are one term of the digest: the ticket's own. */
+function countTicket(unit: Unit, payloadHash: Uint8Array, movements: number, sign: 1 | -1): void {
+  countTerm(unit, 'tickets', payloadHash, sign);
+  if (movements > 0) countTerm(unit, 'movements', payloadHash, sign, movements);
 }
 
 function moveStock(unit: Unit, product: string, quantity: number, header: OpHeader | undefined, sign: 1 | -1): void {

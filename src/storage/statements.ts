@@ -154,7 +154,7 @@ export function prepareStatements(database: BetterSqlite3.Database) {
 
     ticketById: read<[string], TicketTableRow>('SELECT * FROM tickets WHERE id = ?'),
     addTicket: write<[number, number, string, string | null, string | null, string | null, number, number, number]>(
-      'INSERT INTO tickets (seq, op, id, terminal, number, customer, sold_at, movements, rival) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+      'INSERT INTO tickets (seq, op, id, terminal, number, customer, sold_at, movements, rival) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING',
     ),
     setTicketRival: write<[number, number]>('UPDATE tickets SET rival = ? WHERE seq = ?'),
     deleteTicket: write<[number]>('DELETE FROM tickets WHERE seq = ?'),

@@ -1,6 +1,6 @@
 // Tickets of 1 KB over 32 connections into one appliance: against the same code with a commit for each request, against
-// the same HTTP server that only parses, and, for scale, against the same HTTP app that does all but write. Rounds of all
-// four in turn, so that a busy moment hits them alike.
+// the same HTTP server that only parses, and, for scale, against bare servers that do nothing but JSON.parse, or that and
+// write the rows. Rounds of all five in turn, so that a busy moment hits them alike.
 
 import { createApi } from '../../src/demo/appliance-process.ts';
 import { type Figure, inMs, perSecond, type Row, type Setting } from './figure.ts';
@@ -11,7 +11,7 @@ import { medianOf } from './statistics.ts';
 import { productCount, products } from './tickets.ts';
 
 type Target = { readonly port: number; readonly tokens: readonly string[] };
-type Name = 'grouped' | 'single' | 'parsing' | 'unwritten';
+type Name = 'grouped' | 'single' | 'parsing' | 'bare' | 'rows';
 type Round = Record<Name, Outcome>;
 
 export const groupCommit: Figure = { name: 'group-commit', run };
@@ -20,8 +20,9 @@ async function run({ lab, quick, note }: Setting): Promise<Row[]> {
   const targets: Record<Name, Target> = {
     grouped: await grouped(lab),
     single: await edge(lab, 'each'),
-    parsing: await parsing(lab),
-    unwritten: await edge(lab, 'nothing'),
+    parsing: await edge(lab, 'parses'),
+    bare: await bare(lab, []),
+    rows: await bare(lab, [lab.folder()]),
   };
   const seconds = quick ? 1 : 3;
   const rounds: Round[] = [];
@@ -48,8 +49,9 @@ async function run({ lab, quick, note }: Setting): Promise<Row[]> {
   };
   return [
     row('single', 'a commit each', 4, 2),
-    row('parsing', 'HTTP that only parses', 0.5, 0.25),
-    row('unwritten', 'all but writing', 0, 0),
+    row('parsing', 'our HTTP that only parses', 0.5, 0.25),
+    row('bare', 'bare HTTP and JSON.parse', 0, 0),
+    row('rows', 'the same, and three bare rows', 0, 0),
   ];
 }
 
@@ -62,7 +64,7 @@ async function grouped(lab: Lab): Promise<Target> {
   return { port, tokens: await makeTills(admin, connectionCount) };
 }
 
-async function edge(lab: Lab, way: 'each' | 'nothing'): Promise<Target> {
+async function edge(lab: Lab, way: 'each' | 'parses'): Promise<Target> {
   const { said } = await lab.child('edge-server.ts', [way, lab.folder(), lab.shopKey, lab.adminToken]);
   const { port } = said as { port: number };
   const admin = createApi(`http://127.0.0.1:${port}`, lab.adminToken);
@@ -70,7 +72,7 @@ async function edge(lab: Lab, way: 'each' | 'nothing'): Promise<Target> {
   return { port, tokens: await makeTills(admin, connectionCount) };
 }
 
-async function parsing(lab: Lab): Promise<Target> {
-  const { said } = await lab.child('parsing-server.ts', []);
+async function bare(lab: Lab, args: readonly string[]): Promise<Target> {
+  const { said } = await lab.child('bare-server.ts', args);
   return { port: (said as { port: number }).port, tokens: Array(connectionCount).fill('none') };
 }

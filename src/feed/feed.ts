@@ -1,7 +1,7 @@
 // The change feed: what changed in the books, in the order in which it was committed here, resumable by cursor. Readers
 // are only woken; they pull. A record that changed twice is told as it is now.
 
-import type { MovementRow, RecordRow, StockRow, TicketRow } from '../core/books.ts';
+import type { MovementRow, RecordRow, StockRow, TicketPayload, TicketRow } from '../core/books.ts';
 import { type Failure, failure } from '../core/command.ts';
 import { derivedMovements } from '../core/facts.ts';
 import type { OpHeader } from '../core/op.ts';
@@ -125,27 +125,33 @@ function expand(storage: Storage, key: number): Unplaced[] {
     const record = books.record(entity, id);
     return record ? [{ entity, id, kind: record.deleted ? 'deleted' : 'updated', record }] : [];
   }
-  if (entity === 'ticket') return expandTicket(storage, id);
+  if (entity === 'ticket') return expandTicket(storage, id, row.payload);
   const movement = entity === 'movement' ? books.movement(id) : undefined;
   return movement
     ? [{ entity: 'movement', id, kind: 'updated', record: movement }, ...stockChanges(storage, [movement.productId])]
     : [];
 }
 
-function expandTicket({ books, ...storage }: Storage, id: string): Unplaced[] {
+/** `payload`: of the op, which may be one that gave way to another; then what it had moved has changed as well. */
+function expandTicket(storage: Storage, id: string, payload: string | Uint8Array): Unplaced[] {
+  const { books } = storage;
   const ticket = books.ticket(id);
   if (!ticket) return [];
+  const own = typeof payload === 'string' ? derivedMovements(JSON.parse(payload) as TicketPayload) : [];
   const lines = derivedMovements(ticket.payload).length;
   const movements = lines === 0 ? [] : books.movements({ ticketId: id, limit: lines }).rows;
   return [
     { entity: 'ticket', id, kind: 'updated', record: ticket },
     ...movements.map((record) => ({ entity: 'movement', id: record.id, kind: 'updated', record }) as const),
-    ...stockChanges({ books, ...storage }, [...new Set(movements.map((movement) => movement.productId))]),
+    ...stockChanges(
+      storage,
+      [...movements, ...own].map(({ productId }) => productId),
+    ),
   ];
 }
 
 function stockChanges({ books }: Storage, products: string[]): Unplaced[] {
-  return products.flatMap((id) => {
+  return [...new Set(products)].flatMap((id) => {
     const record = books.stock(id);
     return record ? [{ entity: 'stock', id, kind: 'updated', record } as const] : [];
   });

@@ -10,7 +10,7 @@ import { addPlace, placeOf, removePlace } from './movements.ts';
 import type { MovementTableRow, TicketTableRow } from './statements.ts';
 import { pendingStock } from './stock.ts';
 import { addNumber, removeNumber } from './ticket-numbers.ts';
-import { countTerm, indexOfKey, numberOfKey, type Place, type Unit } from './unit.ts';
+import { addChange, countTerm, indexOfKey, numberOfKey, type Place, type Unit } from './unit.ts';
 
 export function foldTicket(unit: Unit, place: Place, header: OpHeader, payload: JsonObject, hash: Uint8Array): boolean {
   const ticket = readTicketPayload(header.id, payload);
@@ -37,6 +37,8 @@ export function foldTicket(unit: Unit, place: Place, header: OpHeader, payload: 
       return true;
     }
     removeTicket(unit, existing, meeting.standing);
+    // Told once more, for the products that only it had moved; not when the journal is folded anew.
+    if (place.arrival === unit.state.seq) addChange(unit, existing.op);
     add(settleRivals(unit, 'ticket', header.id, { ...header, ...place, values: body }));
   }
   addNumber(unit, { seq: place.arrival, terminal, number });

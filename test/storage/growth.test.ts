@@ -122,6 +122,21 @@ describe('the feed', () => {
     expect(feed.read({ after: page.next, limit: 10 })).toMatchObject({ ok: true, changes: [], atEnd: true });
   });
 
+  test('a ticket that gives way to its earlier twin tells the stock of all that it had moved', async () => {
+    const [bar, attic] = [openBooks(), openBooks()];
+    attic.clock.now -= 60_000;
+    await attic.sell('same', { lines: [{ productId: 'tea', quantity: 1 }] });
+    await bar.sell('before', { lines: [{ productId: 'coffee', quantity: 1 }] });
+    await bar.sell('same', { lines: [{ productId: 'coffee', quantity: 1 }] });
+    const feed = feedOf(bar);
+    const before = feed.read({ limit: 10 });
+    if (!before.ok) throw new Error(before.detail);
+    carry(attic, bar);
+    const after = feed.read({ after: before.next, limit: 10 });
+    if (!after.ok) throw new Error(after.detail);
+    expect(after.changes.filter(({ entity }) => entity === 'stock').map(({ id }) => id)).toEqual(['tea', 'coffee']);
+  });
+
   test('a deletion is told; a cursor of another shop, of another appliance or of no feed is told so', async () => {
     const books = openBooks();
     const feed = feedOf(books);

@@ -82,6 +82,13 @@ export const clockSuspectMs = 60_000;
 export const walBytesSoft = 8 * MiB;
 /** Past this a reader or a failing disk holds the checkpoint up: an alarm. */
 export const walBytesAlarm = 256 * MiB;
+/**
+ * Rows of the order of arrival that stock levels and the indexes of movements and ticket numbers may be behind: some
+ * hundred tickets share the pages that they touch, and a start reads no more than these again.
+ */
+export const arrivalsBehindMax = 1024;
+/** Stock levels that are behind are in memory: half a MiB of them. */
+export const levelsBehindMax = 4096;
 /** Stock levels and living records kept in memory: what a day's sales are about, at some hundred bytes each. */
 export const rememberedLevelsMax = 10_000;
 export const rememberedRecordsMax = 20_000;

@@ -6,6 +6,7 @@
 // however large the shop's past. What is not yet in one is kept in memory, and read again when that was emptied.
 
 import { derivedMovements, readTicketPayload } from '../core/facts.ts';
+import { arrivalsBehindMax } from '../core/limits.ts';
 import { parsePayload } from '../core/op.ts';
 import { type StorageState, writeMeta } from './state.ts';
 import { rowsPerStatement, type Statements } from './statements.ts';
@@ -28,9 +29,6 @@ export type PlacesBehind = {
   /** Null when it is not known: then it is read when it is first asked for. */
   places: Map<string, number[]> | null;
 };
-
-/** Rows of the order of arrival that make a block. */
-export const arrivalsPerBlock = 1024;
 
 /** More than an op has room for. */
 const linesPerArrival = 2 ** 20;
@@ -166,7 +164,7 @@ export function removePlace({ memory, state, statements }: Unit, product: string
 /** Makes a block of what is behind, when that is enough for one. Its number is its last arrival, `upTo`. */
 export function indexMovements(unit: Unit, upTo = unit.state.seq): void {
   const { state, statements, memory } = unit;
-  if (upTo - state.movementsIndexed < arrivalsPerBlock) return;
+  if (upTo - state.movementsIndexed < arrivalsBehindMax) return;
   const behind = memory.movements.places ?? readBehind(statements, state);
   let values: (number | string)[] = [];
   for (const product of [...behind.keys()].sort()) {

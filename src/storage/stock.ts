@@ -2,7 +2,7 @@
 // the sales, some hundred tickets at a time. Those that are behind are kept in memory, and summed again from the movements
 // since then when the database is opened.
 
-import { rememberedLevelsMax } from '../core/limits.ts';
+import { arrivalsBehindMax, levelsBehindMax, rememberedLevelsMax } from '../core/limits.ts';
 import { type OpHeader, parseHeader, writtenAtMs } from '../core/op.ts';
 import { movementsSince } from './movements.ts';
 import { type StorageState, writeMeta } from './state.ts';
@@ -31,10 +31,6 @@ export type StockMemory = {
   unwritten: Map<string, StockLevel> | null;
   readonly sum: StockSum;
 };
-
-/** Rows of the order of arrival, and levels, that the rows may be behind. */
-const arrivalsBehindMax = 1024;
-const levelsBehindMax = 4096;
 
 export const createStockMemory = (): StockMemory => ({ rows: new Map(), unwritten: null, sum: createStockSum() });
 

@@ -2,12 +2,11 @@
 // each commit would write them all; so rows are added behind the sales, some hundred tickets at a time in the order of
 // the index. Those that are not yet in it are counted in memory, and read again from the tickets when that was emptied.
 
+import { arrivalsBehindMax } from '../core/limits.ts';
 import { type StorageState, writeMeta } from './state.ts';
 import type { Statements, TicketTableRow } from './statements.ts';
 import type { Unit } from './unit.ts';
 
-/** Rows of the order of arrival that the index may be behind. */
-const behindMax = 1024;
 const rememberedTillsMax = 1000;
 
 /** Tickets not in the index, by till and number; counts what the open unit did as well. */
@@ -66,7 +65,7 @@ export function removeNumber({ memory, state, statements }: Unit, { seq, termina
 }
 
 export function indexNumbers({ state, statements, memory }: Unit): void {
-  if (state.seq - state.numbersIndexed < behindMax) return;
+  if (state.seq - state.numbersIndexed < arrivalsBehindMax) return;
   statements.indexNumbers.run(state.numbersIndexed, state.seq);
   state.numbersIndexed = state.seq;
   writeMeta(statements, 'numbers_indexed', state.numbersIndexed);

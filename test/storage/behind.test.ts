@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { createMovement, type MovementBody } from '../../src/commands/create-movement.ts';
 import type { MovementRow } from '../../src/core/books.ts';
-import { arrivalsPerBlock } from '../../src/storage/movements.ts';
+import { arrivalsBehindMax } from '../../src/core/limits.ts';
 import { carry, createFaultyDisk, type OpenedBooks, openBooks, rows } from './opened.ts';
 
 const inBatches = async (count: number, run: (index: number) => Promise<unknown>): Promise<void> => {
@@ -69,7 +69,7 @@ describe('numbers of tickets', () => {
 
 test('movements of a product are the same page by page as all at once, over blocks and what is not yet in one', async () => {
   const books = openBooks();
-  const count = 3 * arrivalsPerBlock + 500;
+  const count = 3 * arrivalsBehindMax + 500;
   await inBatches(count, (index) => {
     const body: MovementBody = { productId: `p-${index % 7}`, kind: 'receipt', quantity: 1 + (index % 9) };
     return books.run(createMovement({ id: `m-${index}`, by: 'admin', body }));

@@ -63,7 +63,8 @@ export function finish(unit: Unit): void {
     const state = unit.state.origins.get(origin);
     if (state) unit.statements.advanceOrigin.run(state.head, state.hash, state.facts, state.stamp, state.index);
   }
-  if (unit.opCount === 0) return;
+  // A branch that is let go of brings no op, and changes the books all the same.
+  if (unit.opCount === 0 && !unit.mustWriteStock) return;
   writeMeta(unit.statements, 'sums', storedSums(unit.state));
   if (unit.lastChangeDeleted === unit.state.seq) writeMeta(unit.statements, 'seq', unit.state.seq);
 }

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { createMovement, type MovementBody } from '../../src/commands/create-movement.ts';
 import type { MovementRow } from '../../src/core/books.ts';
 import { arrivalsBehindMax } from '../../src/core/limits.ts';
+import { commonPastAt, discardBranch } from '../../src/storage/branch.ts';
 import { carry, createFaultyDisk, type OpenedBooks, openBooks, rows } from './opened.ts';
 
 const inBatches = async (count: number, run: (index: number) => Promise<unknown>): Promise<void> => {
@@ -109,6 +110,30 @@ test.each([0, 1200])(
     }
   },
 );
+
+test('B3 books that let go of a void branch and wrote nothing with it are the same after a new start', async () => {
+  const [bar, attic] = [openBooks(), openBooks()];
+  await bar.sell('t-1');
+  for (const id of ['t-2', 't-3', 't-4']) await attic.sell(id);
+  carry(attic, bar);
+  const { seq } = bar.storage.state();
+  bar.storage.write((unit) => {
+    const origin = unit.state.origins.get(`${attic.replicaId}.1`);
+    const common = origin && commonPastAt(unit, origin, 1);
+    if (common) discardBranch(unit, origin, common);
+  });
+  const { books } = bar.storage;
+  const told = { counts: books.counts(), digests: books.digests(), stock: books.stock('coffee') };
+  expect(told.counts.tickets).toBe(2);
+  const again = bar.reopen();
+  const { books: read } = again.storage;
+  expect({ counts: read.counts(), digests: read.digests(), stock: read.stock('coffee') }).toEqual(told);
+  expect(again.storage.state().seq).toBe(seq);
+  await again.sell('t-5');
+  const onceMore = again.reopen().storage.books;
+  expect(onceMore.stock('coffee')?.onHand).toBe(-3000);
+  expect(onceMore.movements({ productId: 'coffee', limit: 9 }).rows).toHaveLength(3);
+});
 
 describe('stock levels', () => {
   test.each(['commit fails', 'commit fails, yet is there'] as const)(

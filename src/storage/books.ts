@@ -72,7 +72,7 @@ export function createBooks(source: BooksSource): Books {
     hasTicketNumber: (terminalId, number) => ticketsOfNumber(source, terminalId, number) > 0,
     movement(id) {
       const row = statements().movementById.get(id);
-      return row && movementRow(source, { ...row, place: placeOf(row.seq), line: null });
+      return row && movementRow({ ...row, place: placeOf(row.seq), line: null }, factOf(source, row.op));
     },
     movements: (filter) => movementPage(source, filter),
     stock(productId) {
@@ -220,8 +220,7 @@ function ticketPage(source: BooksSource, filter: TicketFilter): Page<TicketRow> 
 const isShortRange = ({ from, to }: TicketFilter): boolean =>
   from !== undefined && to !== undefined && to - from <= shortRangeMs;
 
-export function movementRow(source: BooksSource, row: StoredMovement): MovementRow {
-  const { header, payload, origin } = factOf(source, row.op);
+export function movementRow(row: StoredMovement, { header, payload, origin }: Fact): MovementRow {
   const { product: productId, kind, quantity } = row;
   const at = writtenAtMs(header);
   if (row.line === null) {
@@ -236,11 +235,17 @@ export function movementRow(source: BooksSource, row: StoredMovement): MovementR
 
 function movementPage(source: BooksSource, filter: MovementFilter): Page<MovementRow> {
   const rows = movementRows(source, filter, Number(filter.after ?? 0), filter.limit + 1);
+  let op = 0;
+  let fact: Fact | undefined;
   return page(
     rows,
     filter.limit,
     (row) => String(row.place),
-    (row) => movementRow(source, row),
+    (row) => {
+      // Neighbours are mostly lines of one ticket, which may have thousands.
+      if (!fact || row.op !== op) [op, fact] = [row.op, factOf(source, row.op)];
+      return movementRow(row, fact);
+    },
   );
 }
 
@@ -255,8 +260,10 @@ function movementRows(source: BooksSource, filter: MovementFilter, after: number
   return movementsOfProduct(statements, source.state(), source.memory.movements, productId, after, limit);
 }
 
+type Fact = { readonly header: OpHeader; readonly payload: JsonObject; readonly origin: string };
+
 /** The op of a fact, parsed. The journal is ours and verified, so a missing op is a broken database. */
-function factOf(source: BooksSource, key: number): { header: OpHeader; payload: JsonObject; origin: string } {
+function factOf(source: BooksSource, key: number): Fact {
   const row = source.handle().statements.op.get(key);
   const origin = source.state().originsByIndex.get(indexOfKey(key))?.origin;
   if (!row || row.header === null || typeof row.payload !== 'string' || !origin)

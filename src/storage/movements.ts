@@ -80,7 +80,7 @@ export function allMovements(statements: Statements, after: number, limit: numbe
   const found: StoredMovement[] = [];
   const arrivals = statements.arrivalsWithMovements.iterate(arrivalOf(after), arrivalOf(after));
   for (const { seq } of arrivals) {
-    found.push(...movementsAt(statements, seq).filter(({ place }) => place > after));
+    for (const movement of movementsAt(statements, seq)) if (movement.place > after) found.push(movement);
     if (found.length >= limit) break;
   }
   return found.slice(0, limit);
@@ -95,8 +95,15 @@ export function movementsOfProduct(
   limit: number,
 ): StoredMovement[] {
   const found: StoredMovement[] = [];
+  let arrival = 0;
+  let byPlace = new Map<number, StoredMovement>();
   for (const place of placesOfProduct(statements, state, behind, product, after)) {
-    const movement = movementsAt(statements, arrivalOf(place)).find((one) => one.place === place);
+    // A ticket may have the product in thousands of lines: it is read once for all of them.
+    if (arrivalOf(place) !== arrival) {
+      arrival = arrivalOf(place);
+      byPlace = new Map(movementsAt(statements, arrival).map((one) => [one.place, one]));
+    }
+    const movement = byPlace.get(place);
     if (!movement) throw new Error(`no movement of ${product} is at ${place}`);
     found.push(movement);
     if (found.length === limit) break;

@@ -1,6 +1,6 @@
 // What is written behind the sales, and what is remembered between them: reads tell the same as if it were not so.
 
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { createMovement, type MovementBody } from '../../src/commands/create-movement.ts';
 import type { MovementRow } from '../../src/core/books.ts';
 import { arrivalsBehindMax } from '../../src/core/limits.ts';
@@ -88,6 +88,20 @@ test('movements of a product are the same page by page as all at once, over bloc
     expect(paged).toEqual(all.filter((row) => row.productId === productId));
   }
 });
+
+test.each([{ productId: 'coffee' }, { ticketId: 'big' }, {}])(
+  'B8 movements of a ticket with thousands of lines are read with the ticket, not one by one: %o',
+  async (filter) => {
+    const books = openBooks();
+    const lines = Array.from({ length: 5000 }, () => ({ productId: 'coffee', quantity: 1 }));
+    await books.sell('big', { lines });
+    const parse = vi.spyOn(JSON, 'parse');
+    onTestFinished(() => parse.mockRestore());
+    const page = books.storage.books.movements({ ...filter, after: '0', limit: 1000 });
+    expect(page.rows).toHaveLength(1000);
+    expect(parse.mock.calls.length).toBeLessThan(10);
+  },
+);
 
 test.each([0, 1200])(
   'B3 movements go with the ticket that gives way to an earlier one, %i tickets later',

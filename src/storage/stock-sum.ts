@@ -40,16 +40,18 @@ export function settleSum(
   levels: Iterable<[product: string, level: StockLevel]> | undefined,
   crypto: Crypto,
 ): StockSum {
-  const count = (product: string, onHand: OnHand, sign: 1 | -1): void => {
+  const count = (product: string, onHand: OnHand, sign: 1 | -1, into: Pick<StockSum, 'sum' | 'rows'> = stock): void => {
     if (onHand === undefined) return;
     const term = crypto.sha256(stockText(product, onHand));
-    if (sign === 1) addTerm(stock.sum, term);
-    else subtractTerm(stock.sum, term);
-    stock.rows += sign;
+    if (sign === 1) addTerm(into.sum, term);
+    else subtractTerm(into.sum, term);
+    into.rows += sign;
   };
   if (!stock.isKnown && levels) {
-    Object.assign(stock, { sum: digestZero(), rows: 0, isKnown: true });
-    for (const [product, { onHand }] of levels) count(product, onHand, 1);
+    // Known only when it is whole: a disk that fails on the way must not leave half a sum behind.
+    const made = { sum: digestZero(), rows: 0 };
+    for (const [product, { onHand }] of levels) count(product, onHand, 1, made);
+    Object.assign(stock, made, { isKnown: true });
   }
   for (const [product, { before, now }] of stock.changed) {
     count(product, before, -1);

@@ -38,11 +38,11 @@ const arrivalOf = (place: number): number => Math.floor(place / linesPerArrival)
 
 // Reads. `after` is a place; what is told begins behind it, in the order of places.
 
-type TicketAt = { readonly seq: number; readonly op: number; readonly id: string; readonly payload: string };
+type TicketAt = { readonly seq: number; readonly op: number; readonly id: string; readonly payload: string | Buffer };
 
 /** Undefined when the journal does not hold what the ticket was. */
 function movementsOf({ seq, op, id, payload }: TicketAt): StoredMovement[] | undefined {
-  const parsed = parsePayload(payload);
+  const parsed = typeof payload === 'string' ? parsePayload(payload) : 'payload_malformed';
   const ticket = typeof parsed === 'string' ? undefined : readTicketPayload(id, parsed);
   return (
     ticket &&

@@ -176,7 +176,7 @@ export function prepareStatements(database: BetterSqlite3.Database) {
 
     movementById: read<[string], MovementTableRow>('SELECT * FROM movements WHERE id = ?'),
     movementAt: read<[number], MovementTableRow>('SELECT * FROM movements WHERE seq = ?'),
-    ticketPayload: read<[number], { seq: number; op: number; id: string; payload: string }>(
+    ticketPayload: read<[number], { seq: number; op: number; id: string; payload: string | Buffer }>(
       'SELECT seq, op, id, payload FROM tickets JOIN ops ON ops.key = tickets.op WHERE seq = ?',
     ),
     arrivalsWithMovements: read<[number, number], { seq: number }>(

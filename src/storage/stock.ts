@@ -120,12 +120,12 @@ export function keepStock(stock: StockMemory, { stock: made, hasWrittenStock }: 
 /** Sums the movements that the rows do not have yet. Not inside a unit. */
 export function restoreStock(statements: Statements, state: StorageState, stock: StockMemory): void {
   const unwritten = new Map<string, StockLevel>();
-  stock.unwritten = unwritten;
   for (const { op, movements } of movementsSince(statements, state.stockWritten)) {
     const header = parseHeader(statements.op.get(op)?.header ?? '');
     const writtenAt = typeof header === 'string' ? 0 : writtenAtMs(header as OpHeader);
     for (const { product, quantity } of movements) {
-      const level = levelOf(statements, stock, product) ?? { onHand: 0, movements: 0, updatedAt: 0 };
+      const before = unwritten.get(product) ?? levelOf(statements, stock, product);
+      const level = before ?? { onHand: 0, movements: 0, updatedAt: 0 };
       unwritten.set(product, {
         onHand: level.onHand + quantity,
         movements: level.movements + 1,
@@ -133,4 +133,5 @@ export function restoreStock(statements: Statements, state: StorageState, stock:
       });
     }
   }
+  stock.unwritten = unwritten;
 }

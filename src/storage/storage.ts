@@ -24,6 +24,7 @@ import {
 } from './open.ts';
 import { copyState, type StorageState, writeMeta } from './state.ts';
 import { keepStock, levelsAfter, restoreStock, type StockLevel } from './stock.ts';
+import { settleSum } from './stock-sum.ts';
 import { createUnit, type EncodedCommit, type Unit } from './unit.ts';
 
 export type WriteFailure = {
@@ -169,6 +170,17 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
     if (!memory.stock.unwritten) restoreStock(statements, stored, memory.stock);
   }
 
+  function restored(again: Handle | OpenFailure): Handle | OpenFailure {
+    if (!isOpen(again)) return again;
+    try {
+      restore(again);
+      return again;
+    } catch (error) {
+      closeQuietly(again.database);
+      return describe(error, config.path);
+    }
+  }
+
   function rollBack(error: unknown): WriteFailure {
     memory.takenBack();
     const code = sqliteCode(error);
@@ -210,12 +222,13 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
     handle = null;
     if (closed) return;
     recent.clear();
+    // While the database is closed, digests are those of the last commit, as the heads are.
+    settleSum(memory.stock.sum, undefined, crypto);
     memory.forget();
-    const again = notReplaced(openStorage(ports.openDatabase, config));
+    const again = restored(notReplaced(openStorage(ports.openDatabase, config)));
     if (isOpen(again)) {
       handle = again;
       lastState = again.state;
-      restore(again);
       failed = settle(again);
       if (!failed) return tell(null);
     } else failed = again;
@@ -296,7 +309,8 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
     });
   }
 
-  restore(opened);
+  const whole = restored(opened);
+  if (!isOpen(whole)) return whole;
   placeWaiting();
   isStarted = true;
   return {

@@ -5,7 +5,8 @@ import { createMovement, type MovementBody } from '../../src/commands/create-mov
 import type { MovementRow } from '../../src/core/books.ts';
 import { arrivalsBehindMax } from '../../src/core/limits.ts';
 import { commonPastAt, discardBranch } from '../../src/storage/branch.ts';
-import { carry, createFaultyDisk, type OpenedBooks, openBooks, rows } from './opened.ts';
+import { until } from '../waiting.ts';
+import { carry, createFaultyDisk, edit, type OpenedBooks, openBooks, rows, tryToOpen } from './opened.ts';
 
 const inBatches = async (count: number, run: (index: number) => Promise<unknown>): Promise<void> => {
   for (let from = 0; from < count; from += 250)
@@ -167,4 +168,68 @@ describe('stock levels', () => {
       expect(books.reopen().storage.books.stock('coffee')?.onHand).toBe(sold);
     },
   );
+});
+
+describe('while the disk fails', () => {
+  const failed = async () => {
+    const disk = createFaultyDisk();
+    const books = openBooks({ openDatabase: disk.openDatabase });
+    for (const id of ['t-1', 't-2']) await books.sell(id, { lines: [line('tea', 1), line('cake', 2)] });
+    return { disk, books };
+  };
+  const line = (productId: string, quantity: number) => ({ productId, quantity });
+  const onHand = ({ storage }: OpenedBooks) => ['tea', 'cake'].map((product) => storage.books.stock(product)?.onHand);
+
+  test('B3 digests are those of the last commit, also when nobody had asked for them since', async () => {
+    const { disk, books } = await failed();
+    books.storage.books.digests();
+    await books.sell('t-3', { lines: [line('tea', 1)] });
+    const copy = openBooks();
+    carry(books, copy);
+    disk.arm('commit fails');
+    disk.setGone(true);
+    await books.sell('t-4');
+    expect(books.storage.trouble()).toMatchObject({ code: 'data_unwritable' });
+    expect(books.storage.books.heads()).toEqual(copy.storage.books.heads());
+    expect(books.storage.books.digests()).toEqual(copy.storage.books.digests());
+  });
+
+  test('B3 a digest that could not be made whole is made anew', async () => {
+    const { disk, books } = await failed();
+    await inBatches(arrivalsBehindMax, (index) => books.sell(`more-${index}`));
+    disk.spoil('FROM stock');
+    expect(() => books.storage.books.digests()).toThrow('disk I/O error');
+    const copy = openBooks();
+    carry(books, copy);
+    expect(books.storage.books.digests()).toEqual(copy.storage.books.digests());
+  });
+
+  test('B4 levels that could not be summed again are not told by half: it opens again later', async () => {
+    const { disk, books } = await failed();
+    disk.arm('commit fails');
+    disk.spoil('SELECT seq FROM tickets');
+    expect((await books.sell('t-3')).ok).toBe(false);
+    expect(books.storage.trouble()).toBeDefined();
+    await until('it writes again', () => books.storage.trouble() === undefined);
+    expect(onHand(books)).toEqual([-2000, -4000]);
+  });
+
+  test('B4 a start that cannot sum them says so', async () => {
+    const { disk, books } = await failed();
+    books.close();
+    disk.spoil('SELECT seq FROM tickets');
+    const { folder, signer } = books;
+    expect(tryToOpen({ folder, signer, openDatabase: disk.openDatabase })).toMatchObject({ code: 'storage_failed' });
+    expect(onHand(openBooks({ folder, signer }))).toEqual([-2000, -4000]);
+  });
+
+  test('a ticket behind that the disk has spoilt does not keep the rest from opening', async () => {
+    const { books } = await failed();
+    books.close();
+    expect(edit(books.path, "UPDATE ops SET payload = zeroblob(32) WHERE header LIKE '%t-1%'")).toBe(1);
+    const again = books.reopen();
+    expect(onHand(again)).toEqual([-1000, -2000]);
+    expect((await again.sell('t-3', { lines: [line('tea', 1)] })).ok).toBe(true);
+    expect(onHand(again)).toEqual([-2000, -2000]);
+  });
 });

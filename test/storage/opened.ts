@@ -153,7 +153,12 @@ export type FaultyDisk = {
   readonly openDatabase: OpenDatabase;
   /** What befalls the next commit. */
   arm(fault: Fault): void;
+  disarm(): void;
   setFull(isFull: boolean): void;
+  /** Whether it can be opened. */
+  setGone(isGone: boolean): void;
+  /** The next read whose statement has this text in it fails when it has told a row. */
+  spoil(text: string): void;
   /** What the database was told, in order: statements that were prepared for it, when they ran. */
   readonly ran: string[];
 };
@@ -162,6 +167,8 @@ export type FaultyDisk = {
 export function createFaultyDisk(): FaultyDisk {
   let armed: Fault | null = null;
   let isFull = false;
+  let isGone = false;
+  let spoilt: string | null = null;
   const ran: string[] = [];
   const fail = (database: BetterSqlite3.Database, code: string): never => {
     if (database.inTransaction) database.exec('ROLLBACK');
@@ -176,8 +183,17 @@ export function createFaultyDisk(): FaultyDisk {
     if (fault) fail(database, 'SQLITE_IOERR_FSYNC');
     return result;
   };
+  function* spoiltAfterOne<Row>(sql: string, rows: Iterable<Row>): Iterable<Row> {
+    for (const row of rows) {
+      yield row;
+      if (spoilt === null || !sql.includes(spoilt)) continue;
+      spoilt = null;
+      throw new Sqlite.SqliteError('disk I/O error', 'SQLITE_IOERR_READ');
+    }
+  }
   const open = createOpenDatabase();
   const openDatabase: OpenDatabase = (path, options) => {
+    if (isGone) throw new Sqlite.SqliteError('unable to open database file', 'SQLITE_CANTOPEN');
     const database = open(path, options);
     const prepare = database.prepare.bind(database);
     database.prepare = ((sql: string) => {
@@ -187,6 +203,10 @@ export function createFaultyDisk(): FaultyDisk {
         ran.push(sql);
         return sql === 'COMMIT' ? commit(database, () => run(...values)) : run(...values);
       }) as typeof statement.run;
+      const { all, iterate } = statement;
+      statement.all = ((...values: unknown[]) => [...spoiltAfterOne(sql, all.apply(statement, values))]) as typeof all;
+      statement.iterate = ((...values: unknown[]) =>
+        spoiltAfterOne(sql, iterate.apply(statement, values))) as typeof iterate;
       return statement;
     }) as typeof database.prepare;
     return database;
@@ -196,8 +216,17 @@ export function createFaultyDisk(): FaultyDisk {
     arm(fault) {
       armed = fault;
     },
+    disarm() {
+      armed = null;
+    },
     setFull(full) {
       isFull = full;
+    },
+    setGone(gone) {
+      isGone = gone;
+    },
+    spoil(text) {
+      spoilt = text;
     },
     ran,
   };

@@ -55,7 +55,7 @@ export type Storage = {
   walAlarm(): string | undefined;
   /** Numbers of our own origins up to which a peer has shown the same history; see receive.ts. */
   readonly proven: Map<Origin, number>;
-  /** Own origins whose common past with a peer is being looked for; see unit.ts. */
+  /** Origins whose common past with a peer is being looked for; see unit.ts. */
   readonly doubted: Set<Origin>;
   setMeshOffset(offsetMs: number): void;
   close(): void;
@@ -301,6 +301,13 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
     detail: failed?.detail ?? 'The database is closed.',
   });
 
+  function giveUp(): void {
+    closed = true;
+    retry?.cancel();
+    closeQuietly(handle?.database);
+    handle = null;
+  }
+
   /** Doubts about our own past end with the process, and with them what ops waited for. */
   function placeWaiting(): void {
     if (state().deferred === 0) return;
@@ -312,6 +319,10 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
   const whole = restored(opened);
   if (!isOpen(whole)) return whole;
   placeWaiting();
+  if (failed) {
+    giveUp();
+    return failed;
+  }
   isStarted = true;
   return {
     books,

@@ -99,6 +99,7 @@ export function createLedger(): Ledger {
   const ops = new Map<string, JournalOp[]>();
   const opsOf = new Map<string, JournalOp[]>();
   const readTo = new Map<string, number>();
+  let canFork = (_origin: string): boolean => false;
 
   const learnRow = (host: Host, row: ArrivalRow, mayFork: (origin: string) => boolean): string | undefined => {
     if (row.header === null || typeof row.payload !== 'string') return undefined;
@@ -124,7 +125,8 @@ export function createLedger(): Ledger {
     for (const variants of ops.values()) {
       const [first] = variants;
       if (!first || (heads[first.origin] ?? 0) < first.number) continue;
-      const op = variants.length === 1 ? first : variantAt(host, variants);
+      // Of an origin that may have forked a host may hold another op, pruned before it was ever seen here.
+      const op = variants.length === 1 && !canFork(first.origin) ? first : variantAt(host, variants);
       if (op) covered.push(op);
     }
     const whole = new Set(host.disk.rows<{ origin: string; number: number }>(wholeRecordOps).map(dotOf));
@@ -148,6 +150,7 @@ export function createLedger(): Ledger {
     opsOf,
     held,
     learn: (host, mayFork) => {
+      canFork = mayFork;
       const rows = host.disk.rows<ArrivalRow>(arrivals, readTo.get(host.name) ?? 0);
       const last = rows[rows.length - 1];
       if (last) readTo.set(host.name, last.seq);

@@ -69,6 +69,10 @@ export const epochClaimsMax = 100;
 export const commitOpsMax = 256;
 /** A commit is one unit on the wire, so this bounds a frame. One op may be larger than it, up to a body. */
 export const commitBytesMax = 256 * KiB;
+/** Commits that have parted from ours, kept in memory until they are written again or passed on to their author. */
+export const straysBytesMax = 1 * MiB;
+/** Appliances in a row through which they pass, at most. */
+export const straysHopsMax = 8;
 /** Room for a vector of `originsMax` origins. */
 export const headerBytesMax = 256 * KiB;
 export const payloadBytesMax = 2 * MiB;

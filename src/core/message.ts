@@ -84,6 +84,21 @@ export type RowsMessage = {
   readonly rows: { readonly [id: string]: string };
 };
 
+/**
+ * Commits of an origin that do not follow on what the sender holds, though `common` (its chain head: `hash`) is held
+ * there, too: for their author, who is not linked to whoever holds them. Passed on towards it, at most 8 times.
+ */
+export type StraysMessage = {
+  readonly type: 'strays';
+  readonly origin: string;
+  readonly common: number;
+  readonly hash: string;
+  /** Base64. */
+  readonly publicKey: string;
+  readonly commits: readonly string[];
+  readonly hops: number;
+};
+
 /** Why the sender is about to close, in words for the other side's log. */
 export type ByeMessage = { readonly type: 'bye'; readonly reason: string };
 
@@ -99,4 +114,5 @@ export type Message =
   | BooksMessage
   | RangesMessage
   | RowsMessage
+  | StraysMessage
   | ByeMessage;

@@ -1,7 +1,7 @@
 // A session's state, its events and its effects: the vocabulary of session.ts.
 
 import { type Heads, missingCount } from './heads.ts';
-import type { Message, ProtocolRange, Role } from './message.ts';
+import type { Message, ProtocolRange, Role, StraysMessage } from './message.ts';
 
 /** What the session knows of its own side; read anew for each event. */
 export type OwnSide = {
@@ -25,6 +25,8 @@ export type OwnSide = {
   /** Id that belongs to the key in the other side's certificate. */
   readonly peerKeyId: string;
   readonly wallMs: number;
+  /** Of origins whose common past with the other side is looked for: the number to ask from, below what we hold. */
+  readonly askFrom: Heads;
 };
 
 export type Peer = {
@@ -85,10 +87,12 @@ export type Event =
   | { readonly kind: 'came'; readonly heads: Heads }
   /** The answer to a `read` effect: commits up to `last` were put on the wire (bytes 0: there were none). */
   | { readonly kind: 'sent'; readonly origin: string; readonly last: number; readonly bytes: number }
-  /** Our own origin has parted from what the other side holds: send it to us from this number on. */
-  | { readonly kind: 'rewind'; readonly origin: string; readonly number: number }
+  /** What we hold, or where we ask from, has gone back: have it sent again from there. */
+  | { readonly kind: 'askAgain' }
   | { readonly kind: 'subscribe'; readonly replicas: readonly string[]; readonly without: readonly string[] }
   | { readonly kind: 'syncRequested'; readonly bidirectional: boolean }
+  /** Something for an author of whom we hold what it lacks. */
+  | { readonly kind: 'tell'; readonly message: StraysMessage }
   /** We hold ops of a replica that we held none of: others may want them from us. */
   | { readonly kind: 'announce' }
   /** Our journal has grown, or the socket has room again. */
@@ -103,6 +107,7 @@ export type Effect =
   | { readonly kind: 'peerHeads'; readonly heads: Heads; readonly hashes: { readonly [origin: string]: string } }
   /** The other side cannot place what we wrote under these origins of ours. */
   | { readonly kind: 'complained'; readonly origins: readonly string[] }
+  | { readonly kind: 'strays'; readonly message: StraysMessage }
   | { readonly kind: 'measured'; readonly rttMs: number; readonly offsetMs: number }
   /** Digests of equal heads were compared. `parts` names what differs, and `ids` which rows, where that is known. */
   | {

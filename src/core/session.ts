@@ -43,14 +43,16 @@ export function step(session: Session, event: Event, own: OwnSide, now: number):
       return onApplied(session, event, own, now);
     case 'sent':
       return onSent(session, event, own);
-    case 'rewind':
-      return askAgain(session, rewound(own.heads, event.origin, event.number), now);
+    case 'askAgain':
+      return askAgain(session, own, now);
     case 'subscribe':
       return onSubscribe(session, event, own, now);
     case 'syncRequested':
       return onSyncRequested(session, event.bidirectional, own, now);
     case 'announce':
       return { session, effects: session.phase === 'open' ? [{ kind: 'send', message: headsMessage(own) }] : [] };
+    case 'tell':
+      return { session, effects: session.phase === 'open' ? [{ kind: 'send', message: event.message }] : [] };
     case 'wake':
       return { session, effects: nextRead(session, own) };
     case 'tick':
@@ -148,6 +150,8 @@ function onOpenMessage(session: Session, message: Message, own: OwnSide, now: nu
       return onRanges(session, message, own, now);
     case 'rows':
       return onRows(session, message, own);
+    case 'strays':
+      return { session, effects: [{ kind: 'strays', message }] };
     default:
       return close(session, 'malformed', `${message.type} on an open link`);
   }
@@ -186,11 +190,12 @@ function acknowledged(session: Session, heads: Heads, own: OwnSide): Stepped {
 
 /** In full, and durable there: what was thought before no longer counts, should a branch have been let go of. */
 function onHeads(session: Session, heads: Heads, hashes: HelloMessage['hashes'], own: OwnSide, now: number): Stepped {
-  const after = acknowledged({ ...session, peerHeads: {} }, heads, own);
-  const asked = askAgainIfStuck(after.session, own, now);
+  // What it has only just told may be on its way.
+  const asked = askAgainIfStuck(session, own, now);
+  const after = acknowledged({ ...asked.session, peerHeads: {} }, heads, own);
   return {
-    session: asked.session,
-    effects: [{ kind: 'peerHeads', heads, hashes }, ...after.effects, ...asked.effects],
+    session: after.session,
+    effects: [{ kind: 'peerHeads', heads, hashes }, ...asked.effects, ...after.effects],
   };
 }
 
@@ -202,20 +207,16 @@ function askAgainIfStuck(session: Session, own: OwnSide, now: number): Stepped {
       !session.without.includes(origin) &&
       numberAt(session.peerHeads, origin) > numberAt(own.heads, origin),
   );
-  if (!lacking || now - session.lastProgressAt < resendMs) return { session, effects: [] };
-  return askAgain(session, own.heads, now);
+  const isSearching = Object.keys(own.askFrom).length > 0;
+  if ((!lacking && !isSearching) || now - session.lastProgressAt < resendMs) return { session, effects: [] };
+  return askAgain(session, own, now);
 }
 
-function askAgain(session: Session, heads: Heads, now: number): Stepped {
+function askAgain(session: Session, own: OwnSide, now: number): Stepped {
   return {
     session: { ...session, lastProgressAt: now, lastAskedAt: now },
-    effects: [{ kind: 'send', message: want(session, heads, true) }],
+    effects: [{ kind: 'send', message: want(session, own, true) }],
   };
-}
-
-function rewound(heads: Heads, origin: string, number: number): Heads {
-  const { [origin]: _, ...others } = heads;
-  return number > 0 ? { ...others, [origin]: number } : others;
 }
 
 function onSubscribe(session: Session, { replicas, without }: Subscribe, own: OwnSide, now: number): Stepped {
@@ -224,13 +225,13 @@ function onSubscribe(session: Session, { replicas, without }: Subscribe, own: Ow
   // An origin that can be placed again comes from where its histories part.
   const again = session.without.some((origin) => !without.includes(origin));
   const next: Session = { ...session, wants: replicas, without, lastProgressAt: now };
-  return { session: next, effects: [{ kind: 'send', message: want(next, own.heads, again) }] };
+  return { session: next, effects: [{ kind: 'send', message: want(next, own, again) }] };
 }
 
-const want = ({ wants, without }: Session, heads: Heads, again: boolean): Message => ({
+const want = ({ wants, without }: Session, { heads, askFrom }: OwnSide, again: boolean): Message => ({
   type: 'want',
   replicas: wants,
-  heads,
+  heads: Object.fromEntries(Object.entries({ ...heads, ...askFrom }).filter(([, number]) => number > 0)),
   again,
   without,
 });
@@ -249,13 +250,13 @@ function onApplied(session: Session, event: Applied, own: OwnSide, now: number):
   const ack: Effect = { kind: 'send', message: { type: 'ack', heads } };
   // Frames that were under way when we asked last are gaps, too: once is enough.
   if (!gap || now - session.lastAskedAt < gapAskMs) return { session: acked, effects: [ack] };
-  const again = askAgain(acked, own.heads, now);
+  const again = askAgain(acked, own, now);
   return { session: again.session, effects: [ack, ...again.effects] };
 }
 
 function onSyncRequested(session: Session, bidirectional: boolean, own: OwnSide, now: number): Stepped {
   if (session.phase !== 'open') return { session, effects: [] };
-  const again = askAgain(session, own.heads, now);
+  const again = askAgain(session, own, now);
   const effects: Effect[] = [
     { kind: 'send', message: headsMessage(own) },
     { kind: 'send', message: { type: 'sync_request', bidirectional } },
@@ -268,7 +269,7 @@ function onSyncRequested(session: Session, bidirectional: boolean, own: OwnSide,
 function onSyncAsked(session: Session, bidirectional: boolean, own: OwnSide, now: number): Stepped {
   const answer: Effect = { kind: 'send', message: headsMessage(own) };
   if (!bidirectional) return { session, effects: [answer] };
-  const again = askAgain(session, own.heads, now);
+  const again = askAgain(session, own, now);
   return { session: again.session, effects: [answer, ...again.effects] };
 }
 

@@ -80,8 +80,7 @@ export function createMesh(
   const claims = createClaims(parts);
   const forks: Forks = createForks(parts);
   const inbox: Inbox = createInbox(ports, storage, {
-    refused: (link, frame, index, refusal) => forks.refused(link, frame, index, refusal),
-    settled: (frame) => forks.settled(frame),
+    settled: (link, frame, results) => forks.settled(link, frame, results),
     stampedAhead: upkeep.stampedAhead,
     applied(link, origins, ops, conflicts) {
       link.exchange.itemsReceived += ops;
@@ -92,13 +91,12 @@ export function createMesh(
   });
 
   const events: LinkEvents = {
-    own: createOwnSide(parts),
+    own: createOwnSide(parts, (link) => forks.askFrom(link)),
     greeted,
     peerHeads,
-    commits(link, frame, bytes) {
-      if (forks.heard(link, frame)) inbox.push(link, frame, bytes);
-    },
+    commits: (link, frame, bytes) => inbox.push(link, frame, bytes),
     complained: (link, origins) => forks.complained(link, origins),
+    strays: (link, message) => forks.strays(link, message),
     measured: upkeep.measured,
     compared(link, equal, differing, ids) {
       if (equal) forks.level(link);
@@ -252,7 +250,7 @@ export function createMesh(
     for (const [peerId, planned] of plan) {
       const link = links.get(peerId);
       if (!link) continue;
-      const replicas = forks.isSearching(link) ? [...new Set([...planned, config.replicaId])].sort() : planned;
+      const replicas = [...new Set([...planned, ...forks.searchedOn(link)])].sort();
       link.dispatch({ kind: 'subscribe', replicas, without: [...link.forked].sort() });
     }
   }
@@ -301,6 +299,7 @@ export function createMesh(
         dialer.add(entry.address, 'remembered');
         for (const known of dialer.addresses()) if (known.address === entry.address) known.peerId = entry.id;
       }
+      forks.followAll();
       timer = ports.timers.after(tickMs, tick);
     },
     wake(unit) {

@@ -6,7 +6,7 @@ import type { Heads } from '../core/heads.ts';
 import { inboxBytesMax } from '../core/limits.ts';
 import type { Ports, TimerHandle } from '../ports.ts';
 import type { CommitsFrame } from '../protocol/frames.ts';
-import { appendRemote, type CommitRefusal, type Received } from '../storage/receive.ts';
+import { appendRemote, type Received } from '../storage/receive.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Unit } from '../storage/unit.ts';
 import type { Link } from './link.ts';
@@ -20,10 +20,8 @@ const gatherMs = 6;
 const gatherBytesMax = 256 * 1024;
 
 export type InboxEvents = {
-  /** A commit was refused for another reason than a gap. */
-  refused(link: Link, frame: CommitsFrame, index: number, refusal: CommitRefusal): void;
-  /** A frame has been dealt with. */
-  settled(frame: CommitsFrame): void;
+  /** A frame has been dealt with, and this became of its commits. */
+  settled(link: Link, frame: CommitsFrame, results: readonly Received[]): void;
   /** Ops came whose stamp is well ahead of the time here. */
   stampedAhead(origin: string, stamp: string): void;
   applied(link: Link, origins: readonly string[], ops: number, conflicts: number): void;
@@ -92,16 +90,13 @@ export function createInbox(ports: Ports, storage: Storage, events: InboxEvents)
     }
     const [waiting] = batch;
     ports.log.error('commits could not be applied', { peer: waiting?.link.peer?.name, error: written.detail });
-    if (waiting) events.refused(waiting.link, waiting.frame, 0, 'op_malformed');
+    if (waiting) events.settled(waiting.link, waiting.frame, [{ result: 'op_malformed' }]);
   }
 
   function report(batch: readonly Waiting[], results: readonly Received[][], conflicts: number): void {
     const byLink = byLinkOf(batch, results);
     batch.forEach(({ link, frame }, position) => {
-      results[position]?.forEach(({ result }, index) => {
-        if (result !== 'applied' && result !== 'held' && result !== 'gap') events.refused(link, frame, index, result);
-      });
-      events.settled(frame);
+      events.settled(link, frame, results[position] ?? []);
     });
     const heads = storage.books.heads();
     for (const [link, { came, gap, ops }] of byLink) {

@@ -3,7 +3,7 @@
 
 import type { Heads } from '../core/heads.ts';
 import { frameBytesMax, linkBufferBytesMax, socketBufferBytesMax } from '../core/limits.ts';
-import type { Role } from '../core/message.ts';
+import type { Role, StraysMessage } from '../core/message.ts';
 import { step } from '../core/session.ts';
 import {
   behindCount,
@@ -46,6 +46,7 @@ export type LinkEvents = {
   peerHeads(link: Link, heads: Heads, hashes: Readonly<Record<string, string>>): void;
   commits(link: Link, frame: CommitsFrame, bytes: number): void;
   complained(link: Link, origins: readonly string[]): void;
+  strays(link: Link, message: StraysMessage): void;
   measured(link: Link, rttMs: number, offsetMs: number): void;
   compared(link: Link, equal: boolean, parts: readonly string[], ids: readonly string[]): void;
   refused(link: Link, reason: CloseReason, detail: string): void;
@@ -136,6 +137,8 @@ export function createLink(
         return events.peerHeads(link, effect.heads, effect.hashes);
       case 'complained':
         return events.complained(link, effect.origins);
+      case 'strays':
+        return events.strays(link, effect.message);
       case 'measured':
         link.counters.lastPong = clock.now();
         return events.measured(link, effect.rttMs, effect.offsetMs);

@@ -1,7 +1,7 @@
 // Our own side as sessions see it: who we are, our proof for a channel, and heads and digests, computed once for each
 // state of the books.
 
-import { headsText } from '../core/heads.ts';
+import { type Heads, headsText } from '../core/heads.ts';
 import { canonicalJson } from '../core/json.ts';
 import { rangeRowsMax } from '../core/limits.ts';
 import type { ProtocolRange, Role } from '../core/message.ts';
@@ -16,7 +16,10 @@ import type { Link } from './link.ts';
 import type { MeshParts } from './parts.ts';
 import { isSameSecret, proofText } from './proof.ts';
 
-export function createOwnSide({ ports, storage, config }: MeshParts): (link: Link) => OwnSide {
+export function createOwnSide(
+  { ports, storage, config }: MeshParts,
+  askFrom: (link: Link) => Heads,
+): (link: Link) => OwnSide {
   const booksNow = createBooksSide(storage, ports.crypto);
   const { replicaId: id, name, version, shop, meshPort, shopKey } = config;
   return (link) => {
@@ -40,6 +43,7 @@ export function createOwnSide({ ports, storage, config }: MeshParts): (link: Lin
       isPeerProof,
       peerKeyId,
       wallMs,
+      askFrom: askFrom(link),
       rangeHashes: (part: string) => rangeHashes(storage, ports.crypto, part as Part),
       rangeRows: (part: string, range: number) => rangeRows(storage, ports.crypto, part as Part, range, rangeRowsMax),
     });

@@ -3,7 +3,7 @@
 
 import { z } from 'zod';
 import { originPattern, parseHeads } from '../core/heads.ts';
-import { originsMax, rangeRowsMax } from '../core/limits.ts';
+import { frameBytesMax, opNumberMax, originsMax, rangeRowsMax, straysHopsMax } from '../core/limits.ts';
 import type { Message } from '../core/message.ts';
 
 const heads = z.unknown().transform((value, context) => {
@@ -59,6 +59,15 @@ const schemas = {
     part: text(64),
     range: z.int().min(0).max(255),
     rows: z.record(text(200), text(64)).refine((rows) => Object.keys(rows).length <= rangeRowsMax),
+  }),
+  strays: z.object({
+    type: z.literal('strays'),
+    origin,
+    common: z.int().min(0).max(opNumberMax),
+    hash: z.string().regex(/^[0-9a-f]{64}$/),
+    publicKey: text(128),
+    commits: z.array(text(frameBytesMax)).max(4096),
+    hops: z.int().min(1).max(straysHopsMax),
   }),
   bye: z.object({ type: z.literal('bye'), reason: text(500) }),
 };

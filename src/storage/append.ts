@@ -51,6 +51,13 @@ function tickUnit(unit: Unit): { stamp: Stamp; at: number | undefined } {
   return { stamp, at: driftMs > clockSuspectMs ? Math.trunc(unit.meshMs) : undefined };
 }
 
+/** What is written from here on is of a new origin: a run of ops that knows nothing of those before. */
+export function beginEpoch(unit: Unit): void {
+  sealLocal(unit);
+  unit.state.epoch += 1;
+  writeMeta(unit.statements, 'epoch', unit.state.epoch);
+}
+
 /** Must be the last thing done to a unit before COMMIT. */
 export function finish(unit: Unit): void {
   sealLocal(unit);

@@ -4,28 +4,17 @@
 
 import { digestZero } from '../core/digest.ts';
 import type { Heads, Origin } from '../core/heads.ts';
-import type { JsonObject } from '../core/json.ts';
-import { type Draft, genesisHead, hex, type OpHeader, parseHeader, parsePayload } from '../core/op.ts';
+import { type Draft, genesisHead, hex, type Op, type OpHeader, parseHeader, parsePayload } from '../core/op.ts';
 import { encodeCommit } from '../protocol/commit-codec.ts';
-import { foldStored, forkEntity } from './fold.ts';
-import { commitOf } from './journal.ts';
+import { foldStored } from './fold.ts';
+import { commitOf, opOf } from './journal.ts';
 import { indexMovements } from './movements.ts';
 import type { Handle } from './open.ts';
 import { type OriginState, summedParts, writeMeta } from './state.ts';
-import type { OpRow, Statements } from './statements.ts';
+import type { Statements } from './statements.ts';
 import { keyOf, lastKeyOf, numberOfKey, setOrigin, type Unit } from './unit.ts';
+import { writtenAgainBy } from './voids.ts';
 
-/** `discarded`: chain heads after each commit of the void branch, first 16 hex digits, the first 4096 of them. */
-export type ForkStatement = {
-  readonly origin: Origin;
-  readonly common: number;
-  /** Chain head and count of facts at `common`. */
-  readonly hash: string;
-  readonly facts: number;
-  readonly discarded: readonly string[];
-};
-
-const discardedMax = 4096;
 const evidenceRowsMax = 500;
 const evidenceBytesMax = 16 * 1024 * 1024;
 
@@ -47,13 +36,16 @@ export function compareBranch(
 }
 
 /** End of one of our commits at or before `number`, `back` commits earlier than the last such; 0 when there is none. */
-export function boundaryBefore(handle: Handle, origin: OriginState, number: number, back: number): number {
-  const row = handle.statements.commitBackFrom.get(keyOf(origin.index, 0), keyOf(origin.index, number), back);
+type Reads = Pick<Handle, 'statements'>;
+
+export function boundaryBefore({ statements }: Reads, origin: OriginState, number: number, back: number): number {
+  if (number < 1) return 0;
+  const row = statements.commitBackFrom.get(keyOf(origin.index, 0), keyOf(origin.index, number), back);
   return row ? numberOfKey(row.key) : 0;
 }
 
 /** Chain head after an op of ours, hex, where a seal that we hold tells it: the one that ends there, or the next one. */
-export function hashAt({ statements }: Handle, origin: OriginState, number: number): string | undefined {
+export function hashAt({ statements }: Reads, origin: OriginState, number: number): string | undefined {
   const last = statements.commitAt.get(keyOf(origin.index, number));
   if (last) return hex(last.after);
   const next = statements.commitFrom.get(keyOf(origin.index, number + 1), lastKeyOf(origin.index));
@@ -68,16 +60,6 @@ export function boundaryBeforeLastFact({ statements }: Handle, origin: OriginSta
     origin.facts,
   );
   return row ? numberOfKey(row.key) : 0;
-}
-
-/** Whether our history of the origin after `common` is the branch that a statement calls void. */
-export function isOnVoidBranch(handle: Handle, origin: OriginState, statement: ForkStatement): boolean {
-  const rows = handle.statements.commitsBetween.all(keyOf(origin.index, statement.common + 1), lastKeyOf(origin.index));
-  // Every one of them: a search that went back too far may have called common commits void, too.
-  return (
-    rows.length > 0 &&
-    rows.slice(0, discardedMax).every((row) => statement.discarded.includes(hex(row.after).slice(0, 16)))
-  );
 }
 
 /** What is known of a common past: chain head and count of facts there. */
@@ -97,8 +79,18 @@ export function commonPastAt(unit: Unit, origin: OriginState, number: number): C
 }
 
 /**
+ * The common past to which an origin's history here goes back because its author has written the rest again: the last
+ * number before that whose seal is here, for without it nothing could be passed on.
+ */
+export function voidPart(unit: Unit, origin: OriginState): CommonPast | undefined {
+  const said = writtenAgainBy(unit.state, origin.origin, origin.hash);
+  if (!said || said.common >= origin.head) return undefined;
+  return commonPastAt(unit, origin, boundaryBefore(unit, origin, said.common, 0));
+}
+
+/**
  * Takes everything of an origin after the common past out of the journal and the books, keeps it as evidence, and
- * returns it as drafts. Slow: the state is folded anew.
+ * returns it: as drafts and by its chain heads, but for what was written again before. Slow: the state is folded anew.
  */
 export function discardBranch(
   unit: Unit,
@@ -113,10 +105,11 @@ export function discardBranch(
     const ops = row.live === 0 ? [] : statements.opsBetween.all(keyOf(origin.index, row.first), row.key);
     const bytes = encodeCommit(commitOf(origin, row, row.first - 1, ops));
     addEvidence(statements, unit.clockMs, origin.origin, numberOfKey(row.key), 'fork', bytes);
-    if (discarded.length < discardedMax) discarded.push(hex(row.after).slice(0, 16));
+    if (!writtenAgainBy(unit.state, origin.origin, row.after)) {
+      discarded.push(hex(row.after).slice(0, 16));
+      drafts.push(...draftsOf(ops.map(opOf), origin.origin, common.number));
+    }
     for (const op of ops) {
-      const draft = draftOf(op, origin.origin, common.number);
-      if (draft) drafts.push(draft);
       if (op.header !== null) statements.deleteChange.run(op.arrival);
       unit.lastChangeDeleted = Math.max(unit.lastChangeDeleted, op.arrival);
     }
@@ -163,12 +156,14 @@ export function refold(unit: Unit): void {
   unit.forkStatements.length = 0;
 }
 
-/** The same intent, to be written again: it has seen of its old origin only what is kept. */
-function draftOf(row: OpRow, origin: Origin, common: number): Draft | undefined {
-  if (row.header === null || typeof row.payload !== 'string') return undefined;
-  const header = parseHeader(row.header);
-  const payload = parsePayload(row.payload);
-  if (typeof header === 'string' || typeof payload === 'string' || header.entity === forkEntity) return undefined;
+/** The same intents, to be written again: they have seen of their old origin only what is kept. */
+export const draftsOf = (ops: readonly Op[], origin: Origin, common: number): Draft[] =>
+  ops.flatMap((op) => (op.kind === 'whole' ? (draftOf(op.header, op.payload, origin, common) ?? []) : []));
+
+function draftOf(headerText: string, payloadText: string, origin: Origin, common: number): Draft | undefined {
+  const header = parseHeader(headerText);
+  const payload = parsePayload(payloadText);
+  if (typeof header === 'string' || typeof payload === 'string') return undefined;
   const written = { stamp: header.stamp, at: header.at };
   if (!header.seen) return { entity: header.entity, id: header.id, payload, written };
   const { [origin]: own = 0, ...others } = header.seen;
@@ -176,22 +171,6 @@ function draftOf(row: OpRow, origin: Origin, common: number): Draft | undefined 
   const seen: Heads = kept > 0 ? { ...others, [origin]: kept } : others;
   return { entity: header.entity, id: header.id, payload, seen, written };
 }
-
-export function statementDraft(statement: ForkStatement): Draft {
-  const payload = { ...statement, discarded: [...statement.discarded] };
-  return { entity: forkEntity, id: `${statement.origin}:${statement.common}`, payload };
-}
-
-export function readStatement(payload: JsonObject): ForkStatement | undefined {
-  const { origin, common, hash, facts, discarded } = payload;
-  if (typeof origin !== 'string' || typeof hash !== 'string' || !/^[0-9a-f]{64}$/.test(hash)) return undefined;
-  if (typeof common !== 'number' || typeof facts !== 'number' || !isCount(common) || !isCount(facts)) return undefined;
-  if (!Array.isArray(discarded) || discarded.length > discardedMax) return undefined;
-  if (!discarded.every((item) => typeof item === 'string' && item.length === 16)) return undefined;
-  return { origin, common, hash, facts, discarded: discarded as string[] };
-}
-
-const isCount = (value: number): boolean => Number.isSafeInteger(value) && value >= 0;
 
 /** What was refused or set aside, bytes and all, for whoever has to find out. Bounded. */
 export function addEvidence(

@@ -10,6 +10,7 @@ import { foldRecord } from './fold-records.ts';
 import { writeMeta } from './state.ts';
 import type { OpRow } from './statements.ts';
 import { indexOfKey, numberOfKey, type Place, type Unit } from './unit.ts';
+import { forkEntity, readStatement, withStatement } from './voids.ts';
 
 /** `payloadHash`: SHA-256 of the payload's bytes. */
 export function foldOp(unit: Unit, place: Place, header: OpHeader, payload: JsonObject, payloadHash: Uint8Array): void {
@@ -38,21 +39,18 @@ export function foldStored(unit: Unit, row: OpRow, arrival: number): void {
   foldOp(unit, place, header, payload, unit.crypto.sha256(row.payload));
 }
 
-/** An author's word that one of its branches is void. Nobody waits any more for what only that branch held. */
+/** An author's word that commits of its own are void. Nobody waits any more for what only they held. */
 function foldFork(unit: Unit, author: Origin, payload: JsonObject): boolean {
-  const { origin, common } = payload;
-  if (typeof origin !== 'string' || !Number.isSafeInteger(common) || replicaOf(origin) !== replicaOf(author))
-    return false;
-  if (Object.keys(unit.state.voids).length >= originsMax) return false;
-  const known = unit.state.voids[origin] ?? Number.POSITIVE_INFINITY;
-  unit.state.voids = { ...unit.state.voids, [origin]: Math.min(known, common as number) };
+  const statement = readStatement(payload);
+  if (!statement || replicaOf(statement.origin) !== replicaOf(author)) return false;
+  const isNew = unit.state.voids[statement.origin] === undefined;
+  if (isNew && Object.keys(unit.state.voids).length >= originsMax) return false;
+  Object.assign(unit.state, withStatement(unit.state, statement));
   writeMeta(unit.statements, 'voids', unit.state.voids);
+  writeMeta(unit.statements, 'forks', unit.state.forks);
   unit.forkStatements.push({ author, payload });
   return true;
 }
-
-/** Not of the books: a replica's word on its own fork. */
-export const forkEntity = 'fork';
 
 export const recordEntities = ['product', 'customer', 'terminal'] as const;
 

@@ -24,6 +24,7 @@ import { compareBranch } from './branch.ts';
 import { foldOp } from './fold.ts';
 import type { OriginState } from './state.ts';
 import { addChange, keyOf, originState, type Unit } from './unit.ts';
+import { isVoid } from './voids.ts';
 
 export type CommitRefusal =
   /** Something between our head and this commit is missing: ask again from our head. */
@@ -51,7 +52,6 @@ export function appendRemote(unit: Unit, commit: Commit, publicKey: Uint8Array):
   if (!known && replicaOf(seal.origin) !== unit.replicaId && unit.state.origins.size >= othersOriginsMax)
     return { result: 'too_many_origins' };
   const place = placeOf(unit, commit, known);
-  if (place === 'held') prove(unit, commit, known);
   if (place === 'held' || place === 'gap') return { result: place };
   const refusal = checkSeal(unit, commit, publicKey);
   if (refusal || place === 'fork') return { result: refusal ?? 'fork' };
@@ -85,20 +85,22 @@ function placeOf(unit: Unit, commit: Commit, known: OriginState | undefined): 'n
   const { seal } = commit;
   if (known && seal.last <= head)
     return compareBranch(unit.statements, known, seal.last, hex(seal.after)) === 'fork' ? 'fork' : 'held';
+  // Its author has closed this origin earlier; whoever sends more of it has not heard, or must be heard.
+  if (isVoid(unit.state, seal.origin, seal.last)) return 'fork';
   if (commit.from > head + 1) return 'gap';
   if (seal.first <= head) return 'fork';
-  // Of our own past a hole proves nothing: what we wrote there alone, as a restored copy, would vanish behind it.
-  const isOwn = replicaOf(seal.origin) === unit.replicaId;
-  if (isOwn && head > 0 && seal.first > head + 1 && unit.proven.get(seal.origin) !== head) return 'fork';
+  // Of our own past, or one in doubt, a hole proves nothing: what only we hold there would vanish behind it.
+  const isDoubted = unit.doubted.has(seal.origin) || replicaOf(seal.origin) === unit.replicaId;
+  if (isDoubted && head > 0 && seal.first > head + 1 && unit.proven.get(seal.origin) !== head) return 'fork';
   if (seal.first === head + 1 && known && head > 0 && !isSameBytes(seal.before, known.hash)) return 'fork';
   return 'next';
 }
 
-/** A commit of our own past, shown by a peer as we hold it. */
-function prove(unit: Unit, { seal }: Commit, known: OriginState | undefined): void {
-  if (!known || replicaOf(seal.origin) !== unit.replicaId) return;
-  if (compareBranch(unit.statements, known, seal.last, hex(seal.after)) !== 'same') return;
-  unit.proven.set(seal.origin, Math.max(unit.proven.get(seal.origin) ?? 0, seal.last));
+/** What a commit says, read and not applied. Throws when its seal or chain is not good. */
+export function opsOf(unit: Unit, commit: Commit, publicKey: Uint8Array): readonly Op[] {
+  const refusal = checkSeal(unit, commit, publicKey) ?? checkChain(unit, commit);
+  if (typeof refusal === 'string') throw new Error(`a commit that is refused: ${refusal}`);
+  return commit.ops;
 }
 
 type CheckedOp = { readonly op: Op; readonly hashes: OpHashes; readonly header: OpHeader | undefined };
@@ -112,24 +114,28 @@ function checkSeal({ crypto, shop }: Unit, { seal }: Commit, publicKey: Uint8Arr
 }
 
 /** Chain, count of facts and form of every op. */
-function checkOps(unit: Unit, { seal, ops }: Commit, known: OriginState | undefined): CheckedOp[] | CommitRefusal {
+function checkOps(unit: Unit, commit: Commit, known: OriginState | undefined): CheckedOp[] | CommitRefusal {
+  const checked = checkChain(unit, commit);
+  if (typeof checked === 'string') return checked;
+  // Facts are never erased: a relay that leaves out what a ticket says has dropped it.
+  const facts = checked.filter(({ op, header }) => header && header.seen === undefined && op.kind === 'whole').length;
+  return (known?.facts ?? 0) + facts === commit.seal.facts ? checked : 'facts_withheld';
+}
+
+function checkChain(unit: Unit, { seal, ops }: Commit): CheckedOp[] | CommitRefusal {
   const { sha256 } = unit.crypto;
   const isFirst = seal.first === 1;
   if (isFirst && !isSameBytes(seal.before, genesisHead(sha256, unit.shop, seal.origin))) return 'chain_broken';
   const checked: CheckedOp[] = [];
   let head = seal.before;
-  let facts = known?.facts ?? 0;
   for (const op of ops) {
     const hashes = hashesOf(sha256, op);
     head = nextHead(sha256, head, hashes);
     const header = op.kind === 'pruned' ? undefined : parseHeader(op.header);
     if (typeof header === 'string') return 'op_malformed';
-    // Facts are never erased: a relay that leaves out what a ticket says has dropped it.
-    if (header && header.seen === undefined) facts += op.kind === 'whole' ? 1 : 0;
     checked.push({ op, hashes, header });
   }
-  if (ops.length > 0 && !isSameBytes(head, seal.after)) return 'chain_broken';
-  return facts === seal.facts ? checked : 'facts_withheld';
+  return ops.length > 0 && !isSameBytes(head, seal.after) ? 'chain_broken' : checked;
 }
 
 function applyOp(unit: Unit, origin: OriginState, number: number, { op, hashes, header }: CheckedOp): void {

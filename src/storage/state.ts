@@ -5,6 +5,7 @@ import { clockZero, type HybridClock, observe, type Stamp } from '../core/clock.
 import { type DigestSum, digestZero, sumFromHex, sumToHex } from '../core/digest.ts';
 import { epochOf, type Heads, type Origin, replicaOf } from '../core/heads.ts';
 import type { Statements } from './statements.ts';
+import { type ForkStatement, type Voids, voidsOf } from './voids.ts';
 
 export type OriginState = {
   /** Small integer that stands for the origin in keys. */
@@ -23,7 +24,7 @@ export const summedParts = ['products', 'customers', 'tickets', 'movements'] as 
 export type SummedPart = (typeof summedParts)[number];
 export type Part = SummedPart | 'stock';
 
-export type StorageState = {
+export type StorageState = Voids & {
   readonly origins: Map<Origin, OriginState>;
   readonly originsByIndex: Map<number, OriginState>;
   readonly sums: Record<SummedPart, DigestSum>;
@@ -42,8 +43,6 @@ export type StorageState = {
   /** Last row of the order of arrival whose ticket the index of numbers holds. */
   numbersIndexed: number;
   epoch: number;
-  /** Origins that have forked: numbers above may be of a branch that its author has called void. */
-  voids: Heads;
 };
 
 export function loadState(statements: Statements, replicaId: string): StorageState {
@@ -82,7 +81,7 @@ export function loadState(statements: Statements, replicaId: string): StorageSta
     stockWritten: readMeta(statements, 'stock_written', 0),
     numbersIndexed: readMeta(statements, 'numbers_indexed', 0),
     epoch,
-    voids: readMeta<Heads>(statements, 'voids', {}),
+    ...voidsOf(readMeta<Heads>(statements, 'voids', {}), readMeta<ForkStatement[]>(statements, 'forks', [])),
   };
 }
 

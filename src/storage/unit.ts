@@ -3,7 +3,7 @@
 
 import type { Stamp } from '../core/clock.ts';
 import { addTerm, subtractTerm } from '../core/digest.ts';
-import type { Heads, Origin } from '../core/heads.ts';
+import { type Heads, type Origin, replicaOf } from '../core/heads.ts';
 import type { JsonObject } from '../core/json.ts';
 import { opNumberMax, originsMax } from '../core/limits.ts';
 import { type Dot, genesisHead, type Op } from '../core/op.ts';
@@ -28,7 +28,7 @@ export type UnitContext = {
   readonly memory: Memory;
   /** How far a peer has shown our own origins to be what we hold, after we were found restored. */
   readonly proven: Map<Origin, number>;
-  /** Own origins of which a peer may hold another branch: only what is proven of them counts as held. */
+  /** Origins of which a peer may hold another branch: of our own among them only what is proven counts as held. */
   readonly doubted: ReadonlySet<Origin>;
 };
 
@@ -120,8 +120,8 @@ export function setOrigin(unit: Unit, state: OriginState): void {
 }
 
 /** Up to where an origin's numbers are known to be what others mean by them. In doubt whose a number is, it is nobody's. */
-export const knownUpTo = ({ held, proven, doubted }: Unit, origin: Origin): number =>
-  (doubted.has(origin) ? proven.get(origin) : held[origin]) ?? 0;
+export const knownUpTo = ({ held, proven, doubted, replicaId }: Unit, origin: Origin): number =>
+  (doubted.has(origin) && replicaOf(origin) === replicaId ? proven.get(origin) : held[origin]) ?? 0;
 
 /** What an op's author had seen and we do not hold yet; what was seen of a void branch counts as held. */
 export function lackingOf(unit: Unit, seen: Heads): Dot | undefined {

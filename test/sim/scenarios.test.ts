@@ -180,6 +180,53 @@ describe('copied and restored disks', () => {
     for (const name of ['A', 'B', 'C']) expect(ticketCount(shop, name)).toBe(9);
   });
 
+  test('B1 B3 a branch that only the peer of a peer holds comes to its author, and all is there', () => {
+    const shop = given({ hosts: 3, topology: 'line' });
+    shop.sell('A', 'before');
+    shop.settle();
+    const images = [shop.host('A').disk.image(), shop.host('B').disk.image()] as const;
+    for (let count = 0; count < 5; count++) shop.sell('A', `lost-${count}`);
+    shop.settle();
+    for (const [index, name] of ['A', 'B'].entries()) {
+      shop.host(name).end('stop');
+      shop.host(name).disk.restore(images[index] as (typeof images)[0]);
+      shop.rules.replaced(shop.host(name));
+    }
+    shop.cut('C');
+    for (const name of ['A', 'B']) shop.host(name).start();
+    shop.run(5);
+    for (let count = 0; count < 3; count++) expect(shop.sell('A', `new-${count}`)).toBe('accepted');
+    shop.run(2);
+    shop.mend('C');
+    shop.settle();
+    for (const name of ['A', 'B', 'C']) expect(ticketCount(shop, name)).toBe(9);
+  });
+
+  test('B6 who has seen an op of the void branch has not seen what stands under its number on the other', () => {
+    const shop = given({ hosts: 3 });
+    shop.put('A', 'tea', { name: 'tea', price: 1 });
+    shop.settle();
+    const image = shop.host('A').disk.image();
+    shop.patch('A', 'tea', { price: 2 });
+    shop.settle();
+    shop.host('A').end('stop');
+    shop.host('A').disk.restore(image);
+    shop.rules.replaced(shop.host('A'));
+    shop.cut('A');
+    shop.host('A').start();
+    shop.run(1);
+    // The same number, another op; and an edit elsewhere by somebody who had seen the first.
+    expect(shop.patch('A', 'tea', { price: 5 })).toBe('accepted');
+    expect(shop.patch('B', 'tea', { price: 3 })).toBe('accepted');
+    shop.mend('A');
+    shop.settle();
+    for (const name of ['A', 'B', 'C']) {
+      expect(shop.fields(name, 'tea')['/price']).toBe(3);
+      // That of 5, and perhaps that of 2, which was written again since.
+      expect(shop.openConflicts(name)).toContain('/price');
+    }
+  });
+
   test('B1 B3 what two copies of one disk sold apart from each other is all there, once the second comes home', () => {
     const shop = given({ hosts: 3 });
     shop.sell('A', 'before');

@@ -2,7 +2,13 @@
 // it, whichever came first here. Two different facts under one id: the earlier stands, the other is kept as a rival.
 
 import type { TicketPayload } from '../core/books.ts';
-import { derivedMovements, readMovementPayload, readTicketPayload } from '../core/facts.ts';
+import {
+  type DerivedMovement,
+  derivedMovementId,
+  derivedMovements,
+  readMovementPayload,
+  readTicketPayload,
+} from '../core/facts.ts';
 import { isSameJson, type Json, type JsonObject } from '../core/json.ts';
 import { compareOps, type OpHeader, parseHeader, parsePayload, writtenAtMs } from '../core/op.ts';
 import { recordRival, type Side, settleRivals } from './conflicts.ts';
@@ -42,7 +48,7 @@ export function foldTicket(unit: Unit, place: Place, header: OpHeader, payload: 
     add(settleRivals(unit, 'ticket', header.id, { ...header, ...place, values: body }));
   }
   addNumber(unit, { seq: place.arrival, terminal, number });
-  countTicket(unit, hash, movements.length, 1);
+  countTicket(unit, header.id, hash, movements, 1);
   for (const { line, productId, quantity } of movements) {
     addPlace(unit, productId, placeOf(place.arrival, line));
     moveStock(unit, productId, quantity, header, 1);
@@ -114,7 +120,7 @@ function removeTicket(unit: Unit, ticket: TicketTableRow, { payload, payloadHash
   }
   unit.statements.deleteTicket.run(ticket.seq);
   removeNumber(unit, ticket);
-  countTicket(unit, payloadHash, movements.length, -1);
+  countTicket(unit, ticket.id, payloadHash, movements, -1);
 }
 
 function removeMovement(unit: Unit, { seq, id, product, kind, quantity }: MovementTableRow): void {
@@ -133,10 +139,18 @@ export const movementText = (id: string, movement: MovementTerm): string =>
 const countMovement = (unit: Unit, id: string, movement: MovementTerm, sign: 1 | -1): void =>
   countTerm(unit, 'movements', unit.crypto.sha256(movementText(id, movement)), sign);
 
-/** The movements of a ticket follow from it, so they are one term of the digest: the ticket's own. */
-function countTicket(unit: Unit, payloadHash: Uint8Array, movements: number, sign: 1 | -1): void {
+/** The movements of a ticket come and go together, so they are one term of the digest. */
+function countTicket(
+  unit: Unit,
+  ticketId: string,
+  payloadHash: Uint8Array,
+  movements: readonly DerivedMovement[],
+  sign: 1 | -1,
+): void {
   countTerm(unit, 'tickets', payloadHash, sign);
-  if (movements > 0) countTerm(unit, 'movements', payloadHash, sign, movements);
+  if (movements.length === 0) return;
+  const texts = movements.map((movement) => movementText(derivedMovementId(ticketId, movement.line), movement));
+  countTerm(unit, 'movements', unit.crypto.sha256(texts.join('\n')), sign, movements.length);
 }
 
 function moveStock(unit: Unit, product: string, quantity: number, header: OpHeader | undefined, sign: 1 | -1): void {

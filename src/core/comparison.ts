@@ -24,11 +24,15 @@ export function compare(session: Session, heads: string, books: string, own: Own
   };
   if (books === own.booksDigest)
     return { session: { ...level, booksUnequal: 0 }, effects: [{ kind: 'compared', equal: true, parts: [], ids: [] }] };
+  const unequal: Session = { ...level, booksUnequal: session.booksUnequal + 1 };
+  // Once alone may pass: an op that was superseded before it was sent comes as its hash, and what superseded it is yet to
+  // come, while at somebody else it was whole.
+  if (unequal.booksUnequal === 1) return { session: unequal, effects: [] };
   const message: BooksMessage = { type: 'books', heads: own.headsDigest, digests: own.parts };
-  const first = session.booksUnequal === 0;
+  const isNew = unequal.booksUnequal === 2;
   return {
-    session: { ...level, booksUnequal: session.booksUnequal + 1 },
-    effects: first ? [{ kind: 'send', message }] : [{ kind: 'compared', equal: false, parts: [], ids: [] }],
+    session: unequal,
+    effects: [isNew ? { kind: 'send', message } : { kind: 'compared', equal: false, parts: [], ids: [] }],
   };
 }
 

@@ -143,6 +143,7 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
 
   function publish(written: Unit): void {
     if (!handle) return;
+    if (hasLetGo(handle.state, written)) recent.clear();
     handle.state = written.state;
     lastState = written.state;
     keepStock(memory.stock, written);
@@ -361,6 +362,12 @@ export function startEpoch(handle: Handle, epoch: number): void {
   handle.state.epoch = epoch;
   writeMeta(handle.statements, 'epoch', epoch);
 }
+
+/** Whether a branch went: its commits must not be passed on in place of those that come under the same numbers. */
+const hasLetGo = (before: StorageState, { touchedOrigins, state }: Unit): boolean =>
+  [...touchedOrigins].some(
+    (origin) => (state.origins.get(origin)?.head ?? 0) < (before.origins.get(origin)?.head ?? 0),
+  );
 
 export class StorageClosed extends Error {}
 

@@ -1,12 +1,16 @@
 // What is written behind the sales, and what is remembered between them: reads tell the same as if it were not so.
 
+import { copyFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { createMovement, type MovementBody } from '../../src/commands/create-movement.ts';
 import type { MovementRow } from '../../src/core/books.ts';
 import { arrivalsBehindMax } from '../../src/core/limits.ts';
+import { decodeCommit } from '../../src/protocol/commit-codec.ts';
 import { commonPastAt, discardBranch } from '../../src/storage/branch.ts';
+import { appendRemote } from '../../src/storage/receive.ts';
 import { until } from '../waiting.ts';
-import { carry, createFaultyDisk, edit, type OpenedBooks, openBooks, rows, tryToOpen } from './opened.ts';
+import { carry, createFaultyDisk, edit, newFolder, type OpenedBooks, openBooks, rows, tryToOpen } from './opened.ts';
 
 const inBatches = async (count: number, run: (index: number) => Promise<unknown>): Promise<void> => {
   for (let from = 0; from < count; from += 250)
@@ -148,6 +152,38 @@ test('B3 books that let go of a void branch and wrote nothing with it are the sa
   const onceMore = again.reopen().storage.books;
   expect(onceMore.stock('coffee')?.onHand).toBe(-3000);
   expect(onceMore.movements({ productId: 'coffee', limit: 9 }).rows).toHaveLength(3);
+});
+
+test('B3 what was let go of is not passed on from memory in place of what came instead', async () => {
+  const [bar, attic] = [openBooks(), openBooks()];
+  await attic.sell('t-1');
+  attic.close();
+  const folder = newFolder();
+  copyFileSync(attic.path, join(folder, 'books.db'));
+  const [one, other] = [attic.reopen(), openBooks({ folder, signer: attic.signer })];
+  await one.sell('t-2');
+  await other.sell('t-3');
+  const relay = (from: OpenedBooks) => {
+    const origin = `${attic.replicaId}.1`;
+    for (const { publicKey, ...sealed } of from.storage.readCommits(origin, 0, Number.MAX_SAFE_INTEGER)) {
+      const commit = decodeCommit(origin, sealed.bytes);
+      bar.storage.write((unit) => {
+        if (commit && appendRemote(unit, commit, publicKey).result === 'applied')
+          unit.encoded.push({ ...sealed, publicKey });
+      });
+    }
+  };
+  relay(one);
+  bar.storage.write((unit) => {
+    const origin = unit.state.origins.get(`${attic.replicaId}.1`);
+    const common = origin && commonPastAt(unit, origin, 1);
+    if (common) discardBranch(unit, origin, common);
+  });
+  relay(other);
+  const cellar = openBooks();
+  carry(bar, cellar);
+  expect(cellar.storage.books.ticket('t-3')).toBeDefined();
+  expect(cellar.storage.books.ticket('t-2')).toBeUndefined();
 });
 
 describe('stock levels', () => {

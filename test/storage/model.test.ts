@@ -44,6 +44,14 @@ const sale: fc.Arbitrary<Sale> = fc.record({
   number: fc.option(fc.constantFrom(...numbers), { nil: undefined }),
 });
 const fault = fc.constantFrom('commit fails', 'commit fails, yet is there');
+const statement = fc.constantFrom(
+  'INTO ops',
+  'INTO stock',
+  'INTO product_movements',
+  'INTO ticket_numbers',
+  'INTO tickets',
+  'UPDATE origins',
+);
 const where = fc.integer({ min: 0, max: 2 });
 const from = fc.integer({ min: 1, max: 2 });
 const part = fc.double({ min: 0, max: 1, noNaN: true });
@@ -77,6 +85,15 @@ const step = fc.oneof(
   },
   { weight: 2, arbitrary: fc.record({ does: fc.constant('break'), where, isRefolding: fc.boolean(), sale }) },
   { weight: 2, arbitrary: fc.record({ does: fc.constant('fail'), where, fault }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      does: fc.constant('fail in'),
+      where,
+      statement,
+      code: fc.constantFrom('SQLITE_FULL' as const, 'SQLITE_IOERR_WRITE' as const),
+    }),
+  },
   { weight: 2, arbitrary: fc.record({ does: fc.constant('reopen'), where, isCrash: fc.boolean() }) },
   { weight: 1, arbitrary: fc.record({ does: fc.constant('discard'), where, part }) },
   { weight: 1, arbitrary: fc.record({ does: fc.constant('refold'), where, sale }) },
@@ -110,6 +127,7 @@ async function take(appliance: Appliance, other: Appliance, step: Step): Promise
     expect(broken.ok).toBe(false);
     await breakLate(books, step.sale);
   } else if (step.does === 'fail' && 'fault' in step) disk.arm(step.fault);
+  else if (step.does === 'fail in' && 'statement' in step) disk.failIn(step.statement, step.code);
   else if (step.does === 'reopen' && 'isCrash' in step) reopen(appliance, step.isCrash);
   else if (step.does === 'discard' && 'part' in step) discard(books, step.part);
   else if (step.does === 'refold' && 'sale' in step) refoldWith(books, step.sale);
@@ -142,7 +160,10 @@ async function sell({ books, accepted }: Appliance, sales: readonly Sale[]): Pro
   const outcomes = await Promise.all(sales.map((sale) => books.sell(sale.id, bodyOf(sale))));
   sales.forEach((sale, index) => {
     const outcome = outcomes[index] as Outcome<{ outcome: string; row: TicketRow }>;
-    if (!outcome.ok) return;
+    if (!outcome.ok) {
+      happened.add(outcome.code);
+      return;
+    }
     accepted.add(sale.id);
     if (outcome.result.outcome !== 'created') return;
     const taken = new Map<string, number>();
@@ -301,7 +322,16 @@ function openAppliance(aheadMs: number): Appliance {
   return { books: openBooks({ openDatabase: disk.openDatabase, clock }), disk, accepted: new Set() };
 }
 
-const faults = ['levels behind', 'many blocks', 'a place gone from a block', 'rivals', 'a new epoch'];
+const faults = [
+  'outcome_unknown',
+  'disk_full',
+  'storage_failed',
+  'levels behind',
+  'many blocks',
+  'a place gone from a block',
+  'rivals',
+  'a new epoch',
+];
 
 /** So that a test that goes well has seen what it is about. */
 function tally({ books: { storage } }: Appliance): void {
@@ -342,7 +372,7 @@ async function live(steps: readonly Step[], limit: number): Promise<void> {
 }
 
 /** More of them, for a longer look: `MODEL_RUNS=2000 MODEL_MS=600000`. */
-const numRuns = Number(process.env.MODEL_RUNS ?? 40);
+const numRuns = Number(process.env.MODEL_RUNS ?? 30);
 const interruptAfterTimeLimit = Number(process.env.MODEL_MS ?? 12_000);
 
 test('B4 B3 B2 whatever befalls an appliance, its books tell what its journal tells', {

@@ -157,6 +157,8 @@ export type FaultyDisk = {
   setFull(isFull: boolean): void;
   /** Whether it can be opened. */
   setGone(isGone: boolean): void;
+  /** The next write whose statement has this text in it fails, inside its transaction. */
+  failIn(text: string, code: 'SQLITE_FULL' | 'SQLITE_IOERR_WRITE'): void;
   /** The next read whose statement has this text in it fails when it has told a row. */
   spoil(text: string): void;
   /** What the database was told, in order: statements that were prepared for it, when they ran. */
@@ -169,6 +171,7 @@ export function createFaultyDisk(): FaultyDisk {
   let isFull = false;
   let isGone = false;
   let spoilt: string | null = null;
+  let failing: { text: string; code: string } | null = null;
   const ran: string[] = [];
   const fail = (database: BetterSqlite3.Database, code: string): never => {
     if (database.inTransaction) database.exec('ROLLBACK');
@@ -201,6 +204,11 @@ export function createFaultyDisk(): FaultyDisk {
       const run = statement.run.bind(statement);
       statement.run = ((...values: unknown[]) => {
         ran.push(sql);
+        if (failing && sql.includes(failing.text)) {
+          const { code } = failing;
+          failing = null;
+          fail(database, code);
+        }
         return sql === 'COMMIT' ? commit(database, () => run(...values)) : run(...values);
       }) as typeof statement.run;
       const { all, iterate } = statement;
@@ -218,12 +226,16 @@ export function createFaultyDisk(): FaultyDisk {
     },
     disarm() {
       armed = null;
+      failing = null;
     },
     setFull(full) {
       isFull = full;
     },
     setGone(gone) {
       isGone = gone;
+    },
+    failIn(text, code) {
+      failing = { text, code };
     },
     spoil(text) {
       spoilt = text;

@@ -26,6 +26,12 @@ export type OpHeader = {
   readonly entity: string;
   readonly id: string;
   readonly seen?: Heads;
+  /**
+   * On which branch each origin of `seen` stood: first 8 hex digits of the chain head after the commit that holds that
+   * number, in the order of `seen`; empty where that is not known. Should the origin prove to be forked, it tells what the
+   * author meant.
+   */
+  readonly branches?: readonly string[];
 };
 
 /** An op as it travels and rests: whole; or erased (payload gone, personal data); or pruned (superseded). */
@@ -112,8 +118,13 @@ export function parseHeader(text: string): OpHeader | HeaderFailure {
   const at = Number.isSafeInteger(value.at) ? { at: value.at as number } : {};
   if (value.seen === undefined) return { stamp: stamp as Stamp, entity, id, ...at };
   const seen = parseHeads(value.seen);
-  return seen ? { stamp: stamp as Stamp, entity, id, seen, ...at } : 'header_malformed';
+  return seen ? { stamp: stamp as Stamp, entity, id, seen, ...at, ...branchesOf(value.branches) } : 'header_malformed';
 }
+
+const branchesOf = (value: Json | undefined): { branches?: readonly string[] } =>
+  Array.isArray(value) && value.every((item) => typeof item === 'string' && /^([0-9a-f]{8})?$/.test(item))
+    ? { branches: value as string[] }
+    : {};
 
 export function parsePayload(text: string): JsonObject | 'payload_malformed' | 'op_too_large' {
   if (text.length > payloadBytesMax) return 'op_too_large';

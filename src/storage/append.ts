@@ -2,7 +2,7 @@
 // once than often: seals, stock levels, pruning, heads.
 
 import { type Stamp, tick } from '../core/clock.ts';
-import { type Origin, originOf } from '../core/heads.ts';
+import { type Heads, type Origin, originOf } from '../core/heads.ts';
 import { clockSuspectMs, commitBytesMax, commitOpsMax } from '../core/limits.ts';
 import { type Draft, hashesOf, nextHead, type OpHeader, type Seal, sealMessage } from '../core/op.ts';
 import { encodeCommit } from '../protocol/commit-codec.ts';
@@ -12,7 +12,7 @@ import { pruneOps } from './prune.ts';
 import { type OriginState, storedSums, writeMeta } from './state.ts';
 import { writeStock } from './stock.ts';
 import { indexNumbers } from './ticket-numbers.ts';
-import { addChange, keyOf, knownUpTo, originState, setOrigin, type Unit } from './unit.ts';
+import { addChange, branchAt, keyOf, knownUpTo, originState, setOrigin, type Unit } from './unit.ts';
 
 /** Writes one op of our own. It is sealed with its neighbours, at the latest by `finish`. */
 export function appendLocal(unit: Unit, draft: Draft): void {
@@ -22,7 +22,7 @@ export function appendLocal(unit: Unit, draft: Draft): void {
     stamp: ticked.stamp,
     entity: draft.entity,
     id: draft.id,
-    ...(draft.seen && { seen: draft.seen }),
+    ...(draft.seen && { seen: draft.seen, ...branchesSeen(unit, draft.seen) }),
     ...(ticked.at !== undefined && { at: ticked.at }),
   };
   const op = { kind: 'whole', header: JSON.stringify(header), payload: JSON.stringify(draft.payload) } as const;
@@ -43,6 +43,11 @@ export function appendLocal(unit: Unit, draft: Draft): void {
     hashes.payloadHash,
   );
   if (local.ops.length >= commitOpsMax || local.bytes >= commitBytesMax) sealLocal(unit);
+}
+
+function branchesSeen(unit: Unit, seen: Heads): { branches?: string[] } {
+  const branches = Object.entries(seen).map(([origin, number]) => branchAt(unit, origin, number));
+  return branches.some((branch) => branch !== '') ? { branches } : {};
 }
 
 function tickUnit(unit: Unit): { stamp: Stamp; at: number | undefined } {
@@ -81,7 +86,10 @@ function foldDeferred(unit: Unit): void {
   if (unit.state.deferred === 0) return;
   // What waits for numbers of a branch that is now void waits for less: it is placed anew, once.
   for (const { payload } of unit.forkStatements)
-    for (const row of waiting(unit, String(payload.origin), Number.MAX_SAFE_INTEGER)) foldWaiting(unit, row.op);
+    for (let before = Number.POSITIVE_INFINITY; unit.state.deferred < before; ) {
+      before = unit.state.deferred;
+      for (const row of waiting(unit, String(payload.origin), Number.MAX_SAFE_INTEGER)) foldWaiting(unit, row.op);
+    }
   for (const origin of unit.touchedOrigins) {
     const number = knownUpTo(unit, origin);
     for (let rows = waiting(unit, origin, number); rows.length > 0; rows = waiting(unit, origin, number))

@@ -15,7 +15,7 @@ export function foldRecord(unit: Unit, place: Place, header: OpHeader, payload: 
   const set = readSet(payload);
   if (!set || !header.seen) return false;
   const row = unit.statements.recordById.get(header.entity, header.id);
-  const lacking = lackingOf(unit, header.seen);
+  const lacking = lackingOf(unit, header);
   if (lacking) return defer(unit, place.key, lacking);
   const op: RecordOp = {
     origin: place.origin,

@@ -3,10 +3,10 @@
 
 import type { Stamp } from '../core/clock.ts';
 import { addTerm, subtractTerm } from '../core/digest.ts';
-import { type Heads, type Origin, replicaOf } from '../core/heads.ts';
+import { type Origin, replicaOf } from '../core/heads.ts';
 import type { JsonObject } from '../core/json.ts';
 import { opNumberMax, originsMax } from '../core/limits.ts';
-import { type Dot, genesisHead, type Op } from '../core/op.ts';
+import { type Dot, genesisHead, hex, type Op, type OpHeader } from '../core/op.ts';
 import type { Crypto, Signer } from '../ports.ts';
 import type { Memory } from './memory.ts';
 import { headsOf, type OriginState, type StorageState, type SummedPart } from './state.ts';
@@ -123,13 +123,29 @@ export function setOrigin(unit: Unit, state: OriginState): void {
 export const knownUpTo = ({ held, proven, doubted, replicaId }: Unit, origin: Origin): number =>
   (doubted.has(origin) && replicaOf(origin) === replicaId ? proven.get(origin) : held[origin]) ?? 0;
 
-/** What an op's author had seen and we do not hold yet; what was seen of a void branch counts as held. */
-export function lackingOf(unit: Unit, seen: Heads): Dot | undefined {
-  for (const [origin, number] of Object.entries(seen)) {
-    const wanted = Math.min(number, unit.state.voids[origin] ?? number);
-    if (knownUpTo(unit, origin) < wanted) return { origin, number: wanted };
+/**
+ * What an op's author had seen and we do not hold yet; what was seen of a void branch counts as held. What it had seen on
+ * another branch than ours is held when the fork is mended, and not before: the number stands for the last there can be.
+ */
+export function lackingOf(
+  unit: Unit,
+  { seen = {}, branches = [] }: Pick<OpHeader, 'seen' | 'branches'>,
+): Dot | undefined {
+  for (const [index, [origin, number]] of Object.entries(seen).entries()) {
+    const end = unit.state.voids[origin] ?? number;
+    if (knownUpTo(unit, origin) < Math.min(number, end)) return { origin, number: Math.min(number, end) };
+    const [there, here] = [branches[index] ?? '', number > end ? '' : branchAt(unit, origin, number)];
+    if (there !== '' && here !== '' && there !== here) return { origin, number: opNumberMax };
   }
   return undefined;
+}
+
+/** First 8 hex digits of the chain head after the commit that holds a number here; empty where that is not known. */
+export function branchAt({ statements, state }: Unit, origin: Origin, number: number): string {
+  const index = state.origins.get(origin)?.index;
+  if (index === undefined) return '';
+  const row = statements.commitFrom.get(keyOf(index, number), lastKeyOf(index));
+  return row && row.first <= number ? hex(row.after.subarray(0, 4)) : '';
 }
 
 /** The next row in the order of arrival. Its time never goes back, so that "since a time" skips nothing. */

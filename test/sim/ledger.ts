@@ -1,7 +1,7 @@
 // What really happened, kept beside the appliances: every attempt to write and how it was answered, and every op that
 // stood in any journal. An op has one author and one content; whatever contradicts that is told.
 
-import { covers, type Heads, replicaOf } from '../../src/core/heads.ts';
+import { covers, type Heads } from '../../src/core/heads.ts';
 import type { JsonObject } from '../../src/core/json.ts';
 import type { Host } from './host.ts';
 import { dotOf, type JournalOp, knew } from './oracle.ts';
@@ -78,9 +78,9 @@ function knownTo(attempt: Attempt, attempts: ReadonlyMap<string, Attempt>): Read
 const isCovered = (op: JournalOp, heads: Heads): boolean =>
   covers(heads, (JSON.parse(op.header) as { seen?: Heads }).seen ?? {});
 
-/** While a host looks for the common past of its own history, what has seen its numbers waits, though it holds them. */
-const namesNumbersOf = (op: JournalOp, replicaId: string): boolean =>
-  Object.keys((JSON.parse(op.header) as { seen?: Heads }).seen ?? {}).some((origin) => replicaOf(origin) === replicaId);
+/** While a fork is not mended, what has seen numbers of that origin may wait, though the host holds such numbers. */
+const namesAny = (op: JournalOp, test: (origin: string) => boolean): boolean =>
+  Object.keys((JSON.parse(op.header) as { seen?: Heads }).seen ?? {}).some(test);
 
 const isRecordOp = (op: JournalOp): boolean => op.content.set !== undefined;
 
@@ -133,7 +133,7 @@ export function createLedger(): Ledger {
     const everyOp = [...ops.values()].flat();
     const deferred = new Set(host.disk.rows<{ origin: string; number: number }>(deferredOps).map(dotOf));
     const waits = (op: JournalOp): boolean =>
-      deferred.has(dotOf(op)) && (!isCovered(op, heads) || namesNumbersOf(op, host.replicaId));
+      deferred.has(dotOf(op)) && (!isCovered(op, heads) || namesAny(op, canFork));
     const hidden = covered.filter((op) => isRecordOp(op) && !whole.has(dotOf(op)) && isSuperseded(op, everyOp));
     const left = covered.filter((op) => !hidden.includes(op) && !waits(op));
     const markers = new Set(covered.map(({ marker }) => marker));

@@ -105,6 +105,7 @@ function calm(world: World, rules: Rules): void {
   idle.check(60);
   rules.checkAll();
   checkHonest(world);
+  checkNothingWaits(world);
   world.run(1);
 }
 
@@ -117,6 +118,15 @@ function checkHonest(world: World): void {
       if (peer.pending !== 0 || peer.behind !== 0 || peer.verifiedEqualAt === null)
         world.broken(`B11 all is equal, and ${host.name} says of ${peer.name}: ${JSON.stringify(peer)}`);
     }
+  }
+}
+
+/** What an edit's author had seen is there in the end, or void: no edit waits for it any more. */
+function checkNothingWaits(world: World): void {
+  for (const host of world.hosts) {
+    if (!host.isUp()) continue;
+    const [row] = host.disk.rows<{ count: number }>('SELECT count(*) AS count FROM deferred');
+    if (row && row.count > 0) world.broken(`B6 all is equal, and at ${host.name} ${row.count} edits wait`);
   }
 }
 

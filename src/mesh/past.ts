@@ -47,8 +47,9 @@ type Search = {
   shown: number;
   /** The last number shown that is the same here; -1 when none is. */
   common: number;
-  /** Their history has parted from ours behind `common`: what came since. */
-  theirs: CommitsFrame['commits'][number][] | null;
+  /** What came since and cannot be compared, for it is pruned here; once their history has parted from ours, all of it. */
+  theirs: CommitsFrame['commits'][number][];
+  isParted: boolean;
   bytes: number;
   publicKey: Uint8Array;
   /** The peer says that it cannot place what we wrote: the second time, what we cannot compare counts as unequal. */
@@ -91,7 +92,7 @@ export function createPast(
 
   function begin(link: Link, origin: string, asked: number, tries: number, complaint: Search['complaint']): void {
     const [at, publicKey] = [clock.monotonic(), new Uint8Array()];
-    const none = { shown: asked, common: -1, theirs: null, bytes: 0, publicKey, at };
+    const none = { shown: asked, common: -1, theirs: [], isParted: false, bytes: 0, publicKey, at };
     searches.set(origin, { link, origin, asked, tries, complaint, ...none });
     storage.doubted.add(origin);
     storage.proven.delete(origin);
@@ -132,7 +133,7 @@ export function createPast(
       const { from, seal } = item.commit;
       // Not in a row: it answers another question.
       if (from > search.shown + 1) break;
-      if (search.theirs) {
+      if (search.isParted) {
         take(search, item);
         continue;
       }
@@ -147,17 +148,20 @@ export function createPast(
         if (!parted(search, item, known, result)) return;
         continue;
       }
-      search.shown = Math.max(search.shown, seal.last);
-      search.at = clock.monotonic();
+      take(search, item);
       if (isSame || result === 'applied') prove(search, seal.last);
+      // Too much that cannot be compared: then it is as good as parted.
+      search.isParted = search.common >= 0 && search.bytes >= straysBytesMax;
     }
-    if (search.theirs) return search.shown >= heldBy(link, origin) ? handOver(search) : drainIfFull(search);
+    if (search.isParted) return search.shown >= heldBy(link, origin) ? finish(search) : drainIfFull(search);
     if (search.common === known.head && !isVoid(storage.state(), origin, known.head + 1)) follow(search);
     else if (search.shown >= heldBy(link, origin)) exhausted(search);
   }
 
   function prove(search: Search, number: number): void {
     search.common = Math.max(search.common, number);
+    search.theirs = search.theirs.filter(({ commit }) => commit.seal.last > search.common);
+    search.bytes = search.theirs.reduce((sum, { bytes }) => sum + bytes.length, 0);
     storage.proven.set(search.origin, search.common);
     const of = shownBy.get(search.link) ?? new Map<string, number>();
     shownBy.set(search.link, of.set(search.origin, search.common));
@@ -206,43 +210,43 @@ export function createPast(
       }
       return false;
     }
-    search.theirs = [];
+    search.isParted = true;
     take(search, item);
     return true;
   }
 
   function take(search: Search, item: CommitsFrame['commits'][number]): void {
     const { last } = item.commit.seal;
-    if (last <= search.shown) return;
-    search.theirs?.push({ commit: item.commit, bytes: item.bytes.slice() });
-    search.bytes += item.bytes.length;
-    search.shown = last;
     search.at = clock.monotonic();
+    if (last <= search.shown) return;
+    search.shown = last;
+    // What comes before anything that is common will be shown again.
+    if (search.common < 0 && search.asked > 0) return;
+    search.theirs.push({ commit: item.commit, bytes: item.bytes.slice() });
+    search.bytes += item.bytes.length;
   }
 
   /** Dealt with in pieces; asked for again, for what is refused is never acknowledged and fills the window. */
   function drainIfFull(search: Search): void {
     if (search.bytes < straysBytesMax) return;
-    if (!strays.found(search.link, foundBy(search))) return end(search.origin);
+    if (!handOver(search)) return end(search.origin);
     search.theirs = [];
     search.bytes = 0;
     search.link.dispatch({ kind: 'askAgain' });
   }
 
-  function handOver(search: Search): void {
+  /** Nothing of it is wanted from there any more, until it holds something else. */
+  function finish(search: Search): void {
     const { link, origin } = search;
-    strays.found(link, foundBy(search));
-    // Nothing of it is wanted from there any more, until it holds something else.
-    link.forked.add(origin);
+    if (handOver(search)) link.forked.add(origin);
     end(origin);
   }
 
-  const foundBy = ({ origin, publicKey, common, theirs }: Search) => ({
-    origin,
-    publicKey,
-    common,
-    commits: theirs ?? [],
-  });
+  function handOver({ link, origin, publicKey, common, theirs }: Search): boolean {
+    const refusal = strays.found(link, { origin, publicKey, common, commits: theirs });
+    if (refusal && refusal !== 'gap') quarantine(link, origin, refusal);
+    return refusal === undefined;
+  }
 
   return {
     look,

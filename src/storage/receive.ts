@@ -55,7 +55,7 @@ export function appendRemote(unit: Unit, commit: Commit, publicKey: Uint8Array):
   if (place === 'held' || place === 'gap') return { result: place };
   const refusal = checkSeal(unit, commit, publicKey);
   if (refusal || place === 'fork') return { result: refusal ?? 'fork' };
-  const checked = checkOps(unit, commit, known);
+  const checked = checkOps(unit, commit, known?.facts ?? 0);
   if (typeof checked === 'string') return { result: checked };
   const origin = originState(unit, seal.origin, publicKey);
   let live = 0;
@@ -96,11 +96,15 @@ function placeOf(unit: Unit, commit: Commit, known: OriginState | undefined): 'n
   return 'next';
 }
 
-/** What a commit says, read and not applied. Throws when its seal or chain is not good. */
-export function opsOf(unit: Unit, commit: Commit, publicKey: Uint8Array): readonly Op[] {
-  const refusal = checkSeal(unit, commit, publicKey) ?? checkChain(unit, commit);
-  if (typeof refusal === 'string') throw new Error(`a commit that is refused: ${refusal}`);
-  return commit.ops;
+/** What a commit says, read and not applied: why not, when its seal, chain or count of facts is not good. */
+export function opsOf(
+  unit: Unit,
+  commit: Commit,
+  publicKey: Uint8Array,
+  factsBefore: number,
+): readonly Op[] | CommitRefusal {
+  const checked = checkSeal(unit, commit, publicKey) ?? checkOps(unit, commit, factsBefore);
+  return typeof checked === 'string' ? checked : commit.ops;
 }
 
 type CheckedOp = { readonly op: Op; readonly hashes: OpHashes; readonly header: OpHeader | undefined };
@@ -114,12 +118,12 @@ function checkSeal({ crypto, shop }: Unit, { seal }: Commit, publicKey: Uint8Arr
 }
 
 /** Chain, count of facts and form of every op. */
-function checkOps(unit: Unit, commit: Commit, known: OriginState | undefined): CheckedOp[] | CommitRefusal {
+function checkOps(unit: Unit, commit: Commit, factsBefore: number): CheckedOp[] | CommitRefusal {
   const checked = checkChain(unit, commit);
   if (typeof checked === 'string') return checked;
   // Facts are never erased: a relay that leaves out what a ticket says has dropped it.
   const facts = checked.filter(({ op, header }) => header && header.seen === undefined && op.kind === 'whole').length;
-  return (known?.facts ?? 0) + facts === commit.seal.facts ? checked : 'facts_withheld';
+  return factsBefore + facts === commit.seal.facts ? checked : 'facts_withheld';
 }
 
 function checkChain(unit: Unit, { seal, ops }: Commit): CheckedOp[] | CommitRefusal {

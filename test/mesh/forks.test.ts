@@ -3,7 +3,15 @@
 
 import { cpSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import type { Commit } from '../../src/core/op.ts';
+import { hashesOf } from '../../src/core/op.ts';
+import { createSystemCrypto } from '../../src/edges/system.ts';
+import { encodeCommit } from '../../src/protocol/commit-codec.ts';
+import { makeSomeone } from '../edges/peer-pair.ts';
+import { until } from '../waiting.ts';
 import { equal, linked, newFolder, openAppliance, statusOf, type TestAppliance } from './appliances.ts';
+import { createAuthor, ticketOp } from './author.ts';
+import { enter } from './stranger.ts';
 
 const has = (one: TestAppliance, ticketId: string): boolean => one.appliance.books.ticket(ticketId) !== undefined;
 
@@ -100,5 +108,46 @@ describe('an old copy of a disk is put back', () => {
     );
     const all = [...ticketsOf('old', 3), ...ticketsOf('there', 2), 'here'];
     for (const one of [copy, peer]) expect(heldBy(one, all)).toEqual(all);
+  });
+});
+
+describe('a branch that a peer found elsewhere', () => {
+  /** Bar has sold one thing; a peer passes it what an earlier life of it sold, as `change` leaves it. */
+  async function passedOn(change: (commit: Commit) => Commit) {
+    const who = await makeSomeone();
+    const earlier = createAuthor(who);
+    const commits = [earlier.write([ticketOp('a'), ticketOp('b')]), change(earlier.write([ticketOp('c')]))];
+    const bar = await openAppliance('Bar', { who });
+    await bar.sell('own');
+    const stranger = await enter(bar);
+    stranger.send({
+      type: 'strays',
+      origin: earlier.origin,
+      common: 0,
+      hash: '0'.repeat(64),
+      publicKey: Buffer.from(who.publicKey).toString('base64'),
+      commits: commits.map((commit) => Buffer.from(encodeCommit(commit)).toString('base64')),
+      hops: 3,
+    });
+    return bar;
+  }
+
+  test('B1 B2 is written again by its author beside what stood under the same numbers, once', async () => {
+    const bar = await passedOn((commit) => commit);
+    await until('all is there', () => heldBy(bar, ['a', 'b', 'c', 'own']).length === 4);
+    expect(bar.appliance.books.counts().tickets).toBe(4);
+    expect(bar.appliance.books.heads()[`${bar.id}.1`]).toBeUndefined();
+    expect(statusOf(bar).alarms.map(({ code }) => code)).toContain('fork');
+  });
+
+  test('B1 is left to its holder when a sale was taken out of it on the way', async () => {
+    const { sha256 } = createSystemCrypto();
+    const bar = await passedOn((commit) => ({
+      ...commit,
+      ops: commit.ops.map((op) => ({ kind: 'pruned', ...hashesOf(sha256, op) })),
+    }));
+    await until('it is refused', () => bar.log.some(({ facts }) => facts.refusal === 'facts_withheld'));
+    expect(heldBy(bar, ['a', 'b', 'c', 'own'])).toEqual(['own']);
+    expect(bar.appliance.books.heads()).toEqual({ [`${bar.id}.1`]: 1 });
   });
 });

@@ -169,9 +169,9 @@ export function removePlace({ memory, state, statements }: Unit, product: string
 }
 
 /** Makes a block of what is behind, when that is enough for one. Its number is its last arrival, `upTo`. */
-export function indexMovements(unit: Unit, upTo = unit.state.seq): void {
+export function indexMovements(unit: Unit, upTo = unit.state.seq, arrivalsMin = arrivalsBehindMax): void {
   const { state, statements, memory } = unit;
-  if (upTo - state.movementsIndexed < arrivalsBehindMax) return;
+  if (upTo - state.movementsIndexed < arrivalsMin) return;
   const behind = memory.movements.places ?? readBehind(statements, state);
   let values: (number | string)[] = [];
   for (const product of [...behind.keys()].sort()) {

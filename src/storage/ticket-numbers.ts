@@ -64,8 +64,8 @@ export function removeNumber({ memory, state, statements }: Unit, { seq, termina
   else change(memory.numbers, keyOf(terminal, number), -1);
 }
 
-export function indexNumbers({ state, statements, memory }: Unit): void {
-  if (state.seq - state.numbersIndexed < arrivalsBehindMax) return;
+export function indexNumbers({ state, statements, memory }: Unit, arrivalsMin = arrivalsBehindMax): void {
+  if (state.seq - state.numbersIndexed < arrivalsMin) return;
   statements.indexNumbers.run(state.numbersIndexed, state.seq);
   state.numbersIndexed = state.seq;
   writeMeta(statements, 'numbers_indexed', state.numbersIndexed);

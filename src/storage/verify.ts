@@ -9,6 +9,7 @@ import { finish } from './append.ts';
 import { refold } from './branch.ts';
 import { commitOf } from './journal.ts';
 import { createMemory } from './memory.ts';
+import { indexMovements } from './movements.ts';
 import { describe } from './open.ts';
 import {
   copyState,
@@ -21,7 +22,8 @@ import {
 } from './state.ts';
 import { prepareStatements, type Statements } from './statements.ts';
 import { restoreStock, writeStock } from './stock.ts';
-import { createUnit, keyOf, lastKeyOf } from './unit.ts';
+import { indexNumbers } from './ticket-numbers.ts';
+import { createUnit, keyOf, lastKeyOf, type Unit } from './unit.ts';
 
 export type Finding = {
   readonly check: 'database' | 'seals' | 'chain' | 'heads' | 'fold';
@@ -157,12 +159,11 @@ function verifyFold(
   restoreStock(statements, state, memory.stock);
   statements.begin.run();
   try {
-    // What is written behind the sales, first: it is the fold that is looked at, not how far behind it is.
-    unit.mustWriteStock = true;
-    writeStock(unit);
+    writeBehind(unit);
     before = stateTables(ports.crypto, database);
     refold(unit);
     finish(unit);
+    writeBehind(unit);
     statements.commit.run();
   } catch (error) {
     statements.rollback.run();
@@ -182,6 +183,14 @@ function verifyFold(
   }
 }
 
+/** All that is written behind the sales: it is the fold that is looked at, not how far behind it is. */
+function writeBehind(unit: Unit): void {
+  unit.mustWriteStock = true;
+  writeStock(unit);
+  indexMovements(unit, unit.state.seq, 1);
+  indexNumbers(unit, 1);
+}
+
 const isSameSum = (a: StorageState, b: StorageState, part: SummedPart): boolean =>
   a.sums[part].every((word, index) => word === b.sums[part][index]);
 
@@ -193,6 +202,9 @@ function stateTables(crypto: Crypto, database: BetterSqlite3.Database): Record<s
     tickets: 'SELECT op, id, terminal, number, customer, sold_at, movements FROM tickets ORDER BY id',
     movements: 'SELECT op, id, product, kind, quantity FROM movements ORDER BY op',
     stock: 'SELECT product, on_hand, movements FROM stock ORDER BY product',
+    'movements by product':
+      "SELECT product, value FROM product_movements, json_each(iif(json_valid(places), places, '[0]')) ORDER BY product, value",
+    'numbers of tickets': 'SELECT terminal, number, ticket FROM ticket_numbers ORDER BY terminal, number, ticket',
   };
   return Object.fromEntries(
     Object.entries(queries).map(([table, sql]) => {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { createMovement } from '../../src/commands/create-movement.ts';
 import { patchRecord } from '../../src/commands/patch-record.ts';
-import { pageBytes } from '../../src/core/limits.ts';
+import { arrivalsBehindMax, pageBytes } from '../../src/core/limits.ts';
 import { createOpenDatabase, createSystemCrypto } from '../../src/edges/system.ts';
 import { copyDatabase, verifyCopy } from '../../src/storage/verify.ts';
 import { carry, edit, newFolder, type OpenedBooks, openBooks, rows } from './opened.ts';
@@ -73,6 +73,25 @@ const takeOutSealOf = (id: string): string =>
   `DELETE FROM commits WHERE key = (SELECT max(key) FROM ops WHERE header LIKE '%"id":"${id}"%')`;
 
 describe('found', () => {
+  test.each([
+    ['a movement gone from its product', "UPDATE product_movements SET places = '[]' WHERE product = 'p-3'"],
+    ['a list of movements that is no list', "UPDATE product_movements SET places = '[1,' WHERE product = 'p-3'"],
+    ['another ticket under a number', "UPDATE ticket_numbers SET number = '4' WHERE number = '3'"],
+  ])('in what is written behind the sales: %s', async (_what, sql) => {
+    const books = openBooks();
+    const sales = Array.from({ length: arrivalsBehindMax + 5 }, (_, index) => index);
+    await Promise.all(
+      sales.map((index) => {
+        const lines = [{ productId: `p-${index % 9}`, quantity: 1 }];
+        return books.sell(`t-${index}`, { terminalId: 'till', number: String(index), lines });
+      }),
+    );
+    expect(verify(books).findings).toEqual([]);
+    books.close();
+    expect(edit(books.path, sql)).toBeGreaterThan(0);
+    expect(checksOf(books)).toEqual(['fold']);
+  });
+
   test.each<[string, string, string[]]>([
     [
       'a price changed in a ticket',

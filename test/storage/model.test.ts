@@ -94,8 +94,8 @@ const step = fc.oneof(
       code: fc.constantFrom('SQLITE_FULL' as const, 'SQLITE_IOERR_WRITE' as const),
     }),
   },
-  { weight: 2, arbitrary: fc.record({ does: fc.constant('reopen'), where, isCrash: fc.boolean() }) },
-  { weight: 1, arbitrary: fc.record({ does: fc.constant('discard'), where, part }) },
+  { weight: 3, arbitrary: fc.record({ does: fc.constant('reopen'), where, isCrash: fc.boolean() }) },
+  { weight: 3, arbitrary: fc.record({ does: fc.constant('discard'), where, from, isFresh: fc.boolean(), part }) },
   { weight: 1, arbitrary: fc.record({ does: fc.constant('refold'), where, sale }) },
   { weight: 2, arbitrary: fc.record({ does: fc.constant('digest'), where }) },
 );
@@ -129,8 +129,12 @@ async function take(appliance: Appliance, other: Appliance, step: Step): Promise
   } else if (step.does === 'fail' && 'fault' in step) disk.arm(step.fault);
   else if (step.does === 'fail in' && 'statement' in step) disk.failIn(step.statement, step.code);
   else if (step.does === 'reopen' && 'isCrash' in step) reopen(appliance, step.isCrash);
-  else if (step.does === 'discard' && 'part' in step) discard(books, step.part);
-  else if (step.does === 'refold' && 'sale' in step) refoldWith(books, step.sale);
+  else if (step.does === 'discard' && 'isFresh' in step) {
+    // What came last goes, and nothing is written before the next start.
+    if (step.isFresh) carryPart(other.books, books, false, 1);
+    discard(books, step.part);
+    if (step.isFresh) reopen(appliance, false);
+  } else if (step.does === 'refold' && 'sale' in step) refoldWith(books, step.sale);
   else if (step.does === 'digest') storage.books.digests();
 }
 
@@ -164,8 +168,9 @@ async function sell({ books, accepted }: Appliance, sales: readonly Sale[]): Pro
       happened.add(outcome.code);
       return;
     }
-    accepted.add(sale.id);
+    // What was known already may be another's, and go with its branch until it comes again.
     if (outcome.result.outcome !== 'created') return;
+    accepted.add(sale.id);
     const taken = new Map<string, number>();
     for (const { productId, quantity } of sale.lines)
       taken.set(productId, (taken.get(productId) ?? 0) + quantity * 1000);

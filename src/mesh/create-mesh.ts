@@ -275,6 +275,7 @@ export function createMesh(
     for (const link of [...strangers.keys(), ...links.values()]) link.dispatch({ kind: 'tick' });
     if (storage.trouble()) return;
     if (claims.review()) replan();
+    forks.expire();
     if (ticks % upkeepEveryTicks === 0) upkeep.rest();
   }
 

@@ -23,6 +23,8 @@ export type Forks = {
   compare(link: Link, heads: Heads, hashes: Readonly<Record<string, string>>): void;
   /** A link has ended: its search ends with it. The next one begins anew. */
   forget(link: Link): void;
+  /** Every second. */
+  expire(): void;
   /** Replicas whose past is looked for on this link, so that they are wanted from it; and where to ask from. */
   searchedOn(link: Link): string[];
   askFrom(link: Link): Heads;
@@ -137,7 +139,6 @@ export function createForks(parts: MeshParts): Forks {
     const isOurEndUnsure = isVoid(storage.state(), origin, head);
     const isMore = number > head && (isVoid(storage.state(), origin, number) || !past.isProven(link, origin));
     if (relation === 'fork' || isMore || isOurEndUnsure) past.look(link, origin, number);
-    else if (past.isOverdue(origin)) past.same(link, origin);
   }
 
   function compareOther(link: Link, known: OriginState, number: number, hash: string, isNews: boolean): void {
@@ -206,6 +207,7 @@ export function createForks(parts: MeshParts): Forks {
     follow,
     followAll,
     forget: past.forget,
+    expire: past.expire,
     searchedOn: past.searchedOn,
     askFrom: past.askFrom,
     strays: strays.told,

@@ -24,9 +24,9 @@ export type Past = {
   arrived(link: Link, frame: CommitsFrame, results: readonly Received[]): void;
   /** The peer's history is ours as far as it goes. */
   same(link: Link, origin: string): void;
-  /** Whether this origin is being searched on this link; and whether an answer is overdue. */
   isSearched(link: Link, origin: string): boolean;
-  isOverdue(origin: string): boolean;
+  /** Every second: gives up where no answer comes. */
+  expire(): void;
   /** Whether a peer has shown all that we hold of an origin of ours. */
   isProven(link: Link, origin: string): boolean;
   /** All is equal on this link. */
@@ -58,8 +58,10 @@ type Search = {
   at: number;
 };
 
-/** A search that gets no answer for so long makes room for another. */
+/** A search that gets no answer for so long is given up: while it lasts, what has seen this origin waits. */
 const patienceMs = 15_000;
+/** Until the next one for that origin on that link. */
+const restMs = 30_000;
 
 export function createPast(
   { ports, storage, config, links, replan }: MeshParts,
@@ -70,18 +72,16 @@ export function createPast(
   const searches = new Map<string, Search>();
   /** Up to which number of each origin the peer of a link has shown our history. */
   const shownBy = new WeakMap<Link, Map<string, number>>();
+  const restsUntil = new WeakMap<Link, Map<string, number>>();
   const stateOf = (origin: string): OriginState | undefined => storage.state().origins.get(origin);
   const isOwn = (origin: string): boolean => replicaOf(origin) === config.replicaId;
   const heldBy = (link: Link, origin: string): number => link.session().peerHeads[origin] ?? 0;
 
-  const isIdle = (search: Search): boolean =>
-    links.get(search.link.peerKeyId) !== search.link || clock.monotonic() - search.at > patienceMs;
-
   /** Begins where the peer cannot have pruned everything: before our last fact. */
   function look(link: Link, origin: string, number: number, isComplaint = false): void {
     const known = stateOf(origin);
-    const current = searches.get(origin);
-    if (!known || (current && !isIdle(current)) || (!isOwn(origin) && !strays.isWorthIt(link, origin))) return;
+    if (!known || searches.has(origin) || (!isOwn(origin) && !strays.isWorthIt(link, origin))) return;
+    if (clock.monotonic() < (restsUntil.get(link)?.get(origin) ?? 0) || links.get(link.peerKeyId) !== link) return;
     const limit = Math.min(number - 1, known.head);
     const asked = Math.min(
       boundaryBefore(storage.handle(), known, limit, 0),
@@ -255,9 +255,14 @@ export function createPast(
       if (searches.get(origin)?.link === link) end(origin);
     },
     isSearched: (link, origin) => searches.get(origin)?.link === link,
-    isOverdue: (origin) => {
-      const search = searches.get(origin);
-      return search !== undefined && isIdle(search);
+    expire() {
+      const now = clock.monotonic();
+      for (const [origin, { link, at }] of searches) {
+        if (now - at < patienceMs) continue;
+        const of = restsUntil.get(link) ?? new Map<string, number>();
+        restsUntil.set(link, of.set(origin, now + restMs));
+        end(origin);
+      }
     },
     isProven: (link, origin) => {
       const head = stateOf(origin)?.head;

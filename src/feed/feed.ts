@@ -1,10 +1,10 @@
 // The change feed: what changed in the books, in the order in which it was committed here, resumable by cursor. Readers
 // are only woken; they pull. A record that changed twice is told as it is now.
 
-import type { MovementRow, RecordRow, StockRow, TicketPayload, TicketRow } from '../core/books.ts';
+import type { MovementRow, RecordRow, StockRow, TicketRow } from '../core/books.ts';
 import { type Failure, failure } from '../core/command.ts';
-import { derivedMovements } from '../core/facts.ts';
-import type { OpHeader } from '../core/op.ts';
+import { derivedMovements, readTicketPayload } from '../core/facts.ts';
+import { parseHeader, parsePayload } from '../core/op.ts';
 import type { Storage } from '../storage/storage.ts';
 
 export type Change = { readonly cursor: string } & (
@@ -119,7 +119,10 @@ export function createFeed(storage: Storage, shop: string): Feed & { wake(): voi
 function expand(storage: Storage, key: number): Unplaced[] {
   const row = storage.handle().statements.op.get(key);
   if (!row || row.header === null) return [];
-  const { entity, id } = JSON.parse(row.header) as OpHeader;
+  const header = parseHeader(row.header);
+  // What the disk has spoilt keeps nobody from what stands behind it.
+  if (typeof header === 'string') return [];
+  const { entity, id } = header;
   const { books } = storage;
   if (entity === 'product' || entity === 'customer') {
     const record = books.record(entity, id);
@@ -137,7 +140,9 @@ function expandTicket(storage: Storage, id: string, payload: string | Uint8Array
   const { books } = storage;
   const ticket = books.ticket(id);
   if (!ticket) return [];
-  const own = typeof payload === 'string' ? derivedMovements(JSON.parse(payload) as TicketPayload) : [];
+  const parsed = typeof payload === 'string' ? parsePayload(payload) : undefined;
+  const given = typeof parsed === 'object' ? readTicketPayload(id, parsed) : undefined;
+  const own = given ? derivedMovements(given) : [];
   const lines = derivedMovements(ticket.payload).length;
   const movements = lines === 0 ? [] : books.movements({ ticketId: id, limit: lines }).rows;
   return [

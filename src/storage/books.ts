@@ -21,7 +21,7 @@ import { replicaOf } from '../core/heads.ts';
 import type { JsonObject } from '../core/json.ts';
 import { searchCharsMax } from '../core/limits.ts';
 import { mergeRecord } from '../core/merge.ts';
-import { hex, type OpHeader, writtenAtMs } from '../core/op.ts';
+import { hex, type OpHeader, parseHeader, parsePayload, writtenAtMs } from '../core/op.ts';
 import type { Crypto } from '../ports.ts';
 import { liveOps } from './fold-records.ts';
 import type { Memory } from './memory.ts';
@@ -119,9 +119,11 @@ function digests(source: BooksSource): Digests {
   };
 }
 
-export function recordRow(source: BooksSource, row: RecordTableRow): RecordRow {
+function recordRow(source: BooksSource, row: RecordTableRow): RecordRow | undefined {
   const { statements } = source.handle();
-  const merged = mergeRecord(liveOps(statements, source.state(), row), JSON.parse(row.seen));
+  const ops = liveOps(statements, source.state(), row);
+  if (ops.length === 0) return undefined;
+  const merged = mergeRecord(ops, JSON.parse(row.seen));
   return {
     entity: row.entity as RecordEntity,
     id: row.id,
@@ -168,14 +170,15 @@ function recordPage(source: BooksSource, entity: RecordEntity, filter: RecordFil
   );
 }
 
-export function ticketRow(source: BooksSource, row: TicketTableRow): TicketRow {
-  const { payload, origin } = factOf(source, row.op);
+function ticketRow(source: BooksSource, row: TicketTableRow): TicketRow | undefined {
+  const fact = factOf(source, row.op);
+  if (!fact) return undefined;
   const sameNumber =
     row.terminal !== null && row.number !== null ? ticketsOfNumber(source, row.terminal, row.number) : 0;
   return {
     id: row.id,
-    payload: payload as unknown as TicketPayload,
-    origin,
+    payload: fact.payload as unknown as TicketPayload,
+    origin: fact.origin,
     hasDuplicateNumber: sameNumber > 1,
     hasRival: row.rival === 1,
   };
@@ -220,7 +223,9 @@ function ticketPage(source: BooksSource, filter: TicketFilter): Page<TicketRow> 
 const isShortRange = ({ from, to }: TicketFilter): boolean =>
   from !== undefined && to !== undefined && to - from <= shortRangeMs;
 
-export function movementRow(row: StoredMovement, { header, payload, origin }: Fact): MovementRow {
+function movementRow(row: StoredMovement, fact: Fact | undefined): MovementRow | undefined {
+  if (!fact) return undefined;
+  const { header, payload, origin } = fact;
   const { product: productId, kind, quantity } = row;
   const at = writtenAtMs(header);
   if (row.line === null) {
@@ -262,13 +267,18 @@ function movementRows(source: BooksSource, filter: MovementFilter, after: number
 
 type Fact = { readonly header: OpHeader; readonly payload: JsonObject; readonly origin: string };
 
-/** The op of a fact, parsed. The journal is ours and verified, so a missing op is a broken database. */
-function factOf(source: BooksSource, key: number): Fact {
+/**
+ * The op of a fact, parsed. Undefined when the disk has spoilt it: it is left out, so that it keeps nobody from what
+ * stands behind it; `verify` tells of it, and peers have it.
+ */
+function factOf(source: BooksSource, key: number): Fact | undefined {
   const row = source.handle().statements.op.get(key);
   const origin = source.state().originsByIndex.get(indexOfKey(key))?.origin;
-  if (!row || row.header === null || typeof row.payload !== 'string' || !origin)
-    throw new Error(`the journal lacks op ${key}`);
-  return { header: JSON.parse(row.header), payload: JSON.parse(row.payload), origin: replicaOf(origin) };
+  if (!row || row.header === null || typeof row.payload !== 'string' || !origin) return undefined;
+  const header = parseHeader(row.header);
+  const payload = parsePayload(row.payload);
+  if (typeof header === 'string' || typeof payload === 'string') return undefined;
+  return { header, payload, origin: replicaOf(origin) };
 }
 
 const timeOf = (text: unknown, otherwise: number): number => {
@@ -294,9 +304,9 @@ function page<Row, Result>(
   rows: Row[],
   limit: number,
   position: (row: Row) => string,
-  result: (row: Row) => Result,
+  result: (row: Row) => Result | undefined,
 ): Page<Result> {
   const shown = rows.slice(0, limit);
   const last = shown[shown.length - 1];
-  return { rows: shown.map(result), next: rows.length > limit && last ? position(last) : null };
+  return { rows: shown.flatMap((row) => result(row) ?? []), next: rows.length > limit && last ? position(last) : null };
 }

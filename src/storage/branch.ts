@@ -147,7 +147,8 @@ export function refold(unit: Unit): void {
     for (const { seq, op } of rows) {
       after = seq;
       const row = statements.op.get(op);
-      if (row) foldStored(unit, row, seq);
+      // A ticket that gave way has a second row of arrival: it is of the first that it is told.
+      if (row?.arrival === seq) foldStored(unit, row, seq);
     }
     indexMovements(unit, after);
     if (rows.length < 1000) break;

@@ -9,7 +9,7 @@ import {
   readMovementPayload,
   readTicketPayload,
 } from '../core/facts.ts';
-import { isSameJson, type Json, type JsonObject } from '../core/json.ts';
+import { isJsonObject, isSameJson, type Json, type JsonObject } from '../core/json.ts';
 import { compareOps, type OpHeader, parseHeader, parsePayload, writtenAtMs } from '../core/op.ts';
 import { recordRival, type Side, settleRivals } from './conflicts.ts';
 import { addPlace, placeOf, removePlace } from './movements.ts';
@@ -37,8 +37,8 @@ export function foldTicket(unit: Unit, place: Place, header: OpHeader, payload: 
     const existing = unit.statements.ticketById.get(header.id);
     if (!existing) throw new Error(`ticket ${header.id} is there and is not`);
     const meeting = meet(unit, existing.op, place, header, body);
-    if (!meeting.isNewEarlier) {
-      if (meeting.differs) unit.statements.setTicketRival.run(1, existing.seq);
+    if (!meeting?.isNewEarlier) {
+      if (meeting?.differs) unit.statements.setTicketRival.run(1, existing.seq);
       for (const { productId } of movements) touchStock(unit, productId, header);
       return true;
     }
@@ -68,7 +68,7 @@ export function foldMovement(
   const existing = unit.statements.movementById.get(header.id);
   if (existing) {
     const meeting = meet(unit, existing.op, place, header, movement.body);
-    if (!meeting.isNewEarlier) {
+    if (!meeting?.isNewEarlier) {
       touchStock(unit, movement.productId, header);
       return true;
     }
@@ -86,20 +86,18 @@ export function foldMovement(
 type Standing = { payload: JsonObject; payloadHash: Uint8Array };
 type Meeting = { isNewEarlier: boolean; differs: boolean; standing: Standing };
 
-/** Two ops for one fact: which is the earlier, and whether they say the same. Different ones go on record. */
-function meet(unit: Unit, standingKey: number, place: Place, header: OpHeader, body: JsonObject): Meeting {
+/**
+ * Two ops for one fact: which is the earlier, and whether they say the same. Different ones go on record. Undefined when
+ * the disk has spoilt the one that stands: then it goes on standing, as it was folded.
+ */
+function meet(unit: Unit, standingKey: number, place: Place, header: OpHeader, body: JsonObject): Meeting | undefined {
   const row = unit.statements.op.get(standingKey);
   const standingHeader = parseHeader(row?.header ?? '');
   const standingPayload = typeof row?.payload === 'string' ? parsePayload(row.payload) : undefined;
   const origin = unit.state.originsByIndex.get(indexOfKey(standingKey))?.origin;
-  if (
-    typeof standingHeader !== 'object' ||
-    typeof standingPayload !== 'object' ||
-    !origin ||
-    typeof row?.payload !== 'string'
-  )
-    throw new Error(`the journal lacks the op of ${header.entity} ${header.id}`);
-  const standingBody = standingPayload.body as JsonObject;
+  if (typeof standingHeader !== 'object' || typeof standingPayload !== 'object' || !origin) return undefined;
+  const { body: standingBody } = standingPayload;
+  if (!isJsonObject(standingBody) || typeof row?.payload !== 'string') return undefined;
   const standing: Side = { ...standingHeader, origin, number: numberOfKey(standingKey), values: standingBody };
   const incoming: Side = { ...header, origin: place.origin, number: place.number, values: body };
   const isNewEarlier = compareOps(incoming, standing) < 0;

@@ -47,14 +47,12 @@ function defer(unit: Unit, key: number, lacking: Dot): true {
   return true;
 }
 
-/** Ops that a record's row points at, read from the journal. */
+/** Ops that a record's row points at, read from the journal; without what the disk has spoilt. */
 export function liveOps(statements: Statements, state: StorageState, row: RecordTableRow): RecordOp[] {
-  return (JSON.parse(row.ops) as number[]).map((key) => {
+  return (JSON.parse(row.ops) as number[]).flatMap((key) => {
     const op = statements.op.get(key);
     const origin = state.originsByIndex.get(indexOfKey(key))?.origin;
-    const record = op && origin ? recordOpOf(op, origin) : undefined;
-    if (!record) throw new Error(`the journal lacks an op of ${row.entity} ${row.id}`);
-    return record;
+    return (op && origin && recordOpOf(op, origin)) || [];
   });
 }
 

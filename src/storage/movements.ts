@@ -40,35 +40,26 @@ const arrivalOf = (place: number): number => Math.floor(place / linesPerArrival)
 
 type TicketAt = { readonly seq: number; readonly op: number; readonly id: string; readonly payload: string | Buffer };
 
-/** Undefined when the journal does not hold what the ticket was. */
-function movementsOf({ seq, op, id, payload }: TicketAt): StoredMovement[] | undefined {
+function movementsOf({ seq, op, id, payload }: TicketAt): StoredMovement[] {
   const parsed = typeof payload === 'string' ? parsePayload(payload) : 'payload_malformed';
   const ticket = typeof parsed === 'string' ? undefined : readTicketPayload(id, parsed);
-  return (
-    ticket &&
-    derivedMovements(ticket).map(({ line, productId, kind, quantity }) => ({
-      place: placeOf(seq, line),
-      op,
-      line,
-      product: productId,
-      kind,
-      quantity,
-    }))
-  );
+  const movements = ticket ? derivedMovements(ticket) : [];
+  return movements.map(({ line, productId, kind, quantity }) => ({
+    place: placeOf(seq, line),
+    op,
+    line,
+    product: productId,
+    kind,
+    quantity,
+  }));
 }
 
-/** Those of one op: of a ticket's as many as it has lines. */
-function readMovementsAt(statements: Statements, arrival: number): StoredMovement[] | undefined {
+/** Those of one op: of a ticket's as many as it has lines. What the disk has spoilt is left out: `verify` tells of it. */
+function movementsAt(statements: Statements, arrival: number): StoredMovement[] {
   const ticket = statements.ticketPayload.get(arrival);
   if (ticket) return movementsOf(ticket);
   const row = statements.movementAt.get(arrival);
-  return row && [{ ...row, place: placeOf(arrival), line: null }];
-}
-
-function movementsAt(statements: Statements, arrival: number): StoredMovement[] {
-  const movements = readMovementsAt(statements, arrival);
-  if (!movements) throw new Error(`the journal lacks the op that arrived as number ${arrival}`);
-  return movements;
+  return row ? [{ ...row, place: placeOf(arrival), line: null }] : [];
 }
 
 export function movementsOfTicket(statements: Statements, ticketId: string, after: number): StoredMovement[] {
@@ -104,8 +95,7 @@ export function movementsOfProduct(
       byPlace = new Map(movementsAt(statements, arrival).map((one) => [one.place, one]));
     }
     const movement = byPlace.get(place);
-    if (!movement) throw new Error(`no movement of ${product} is at ${place}`);
-    found.push(movement);
+    if (movement) found.push(movement);
     if (found.length === limit) break;
   }
   return found;
@@ -131,13 +121,13 @@ function readBehind(statements: Statements, state: StorageState): Map<string, nu
   return behind.places;
 }
 
-/** Of all ops that arrived after `arrival`, op by op. What the disk has spoilt is left out: `verify` tells of it. */
+/** Of all ops that arrived after `arrival`, op by op. */
 export function* movementsSince(
   statements: Statements,
   arrival: number,
 ): Iterable<{ op: number; movements: readonly StoredMovement[] }> {
   for (const { seq } of statements.arrivalsWithMovements.all(arrival + 1, arrival + 1)) {
-    const movements = readMovementsAt(statements, seq) ?? [];
+    const movements = movementsAt(statements, seq);
     if (movements[0]) yield { op: movements[0].op, movements };
   }
 }

@@ -1,9 +1,8 @@
 // Where two unequal books differ: rows of a part in 256 ranges (by the first byte of their id's SHA-256), a hash for each
 // range, and the rows of one range. Read from the whole part: only when equal heads came with unequal books.
 
-import type { TicketPayload } from '../core/books.ts';
-import { derivedMovementId, derivedMovements } from '../core/facts.ts';
-import { hex } from '../core/op.ts';
+import { derivedMovementId, derivedMovements, readTicketPayload } from '../core/facts.ts';
+import { hex, parsePayload } from '../core/op.ts';
 import type { Crypto } from '../ports.ts';
 import { movementText } from './fold-facts.ts';
 import type { Part } from './state.ts';
@@ -49,11 +48,14 @@ function* rowsOf(storage: Storage, crypto: Crypto, part: Part): Iterable<[id: st
       yield [row.id, hex(crypto.sha256(row.payload))];
   } else if (part === 'movements') {
     const tickets = database.prepare('SELECT id, payload FROM tickets JOIN ops ON ops.key = tickets.op').iterate();
-    for (const ticket of tickets as Iterable<{ id: string; payload: string }>)
-      for (const movement of derivedMovements(JSON.parse(ticket.payload) as TicketPayload)) {
+    for (const ticket of tickets as Iterable<{ id: string; payload: string }>) {
+      const parsed = parsePayload(ticket.payload);
+      const payload = typeof parsed === 'object' ? readTicketPayload(ticket.id, parsed) : undefined;
+      for (const movement of payload ? derivedMovements(payload) : []) {
         const id = derivedMovementId(ticket.id, movement.line);
         yield [id, hex(crypto.sha256(movementText(id, movement)))];
       }
+    }
     const rows = database.prepare('SELECT id, product AS productId, kind, quantity FROM movements').iterate();
     for (const row of rows as Iterable<{ id: string; productId: string; kind: string; quantity: number }>)
       yield [row.id, hex(crypto.sha256(movementText(row.id, row)))];

@@ -376,7 +376,8 @@ async function live(steps: readonly Step[], limit: number): Promise<void> {
   }
 }
 
-/** More of them, for a longer look: `MODEL_RUNS=2000 MODEL_MS=600000`. */
+/** Always the same histories; others, and more of them, for a longer look: `MODEL_SEED=7 MODEL_RUNS=2000 MODEL_MS=600000`. */
+const seed = Number(process.env.MODEL_SEED ?? 1);
 const numRuns = Number(process.env.MODEL_RUNS ?? 30);
 const interruptAfterTimeLimit = Number(process.env.MODEL_MS ?? 12_000);
 
@@ -386,7 +387,7 @@ test('B4 B3 B2 whatever befalls an appliance, its books tell what its journal te
   const history = fc.array(step, { minLength: 10, maxLength: 60, size: 'max' });
   const pageRows = fc.integer({ min: 1, max: 9 });
   const property = fc.asyncProperty(history, pageRows, live);
-  const details = await fc.check(property, { numRuns, interruptAfterTimeLimit });
+  const details = await fc.check(property, { seed, numRuns, interruptAfterTimeLimit });
   if (details.failed) throw new Error(fc.defaultReportMessage(details), { cause: details.errorInstance });
-  if (!details.interrupted) expect([...happened]).toEqual(expect.arrayContaining(faults));
+  if (!details.interrupted) expect([...happened].filter((what) => faults.includes(what)).sort()).toEqual(faults.sort());
 });

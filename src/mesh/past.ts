@@ -119,7 +119,8 @@ export function createPast(
     const known = stateOf(origin);
     const search = searches.get(origin);
     if (known && search?.link === link) return compareFrame(search, frame, results, known);
-    if (!isOwn(origin)) return;
+    // What has been dealt with may still be under way: asking for it anew would bring it anew, as fast as the link is.
+    if (!isOwn(origin) || link.forked.has(origin)) return;
     const refused = results.findIndex(({ result }) => isForkOf(result));
     const parting = frame.commits[refused]?.commit;
     // What begins beyond our head now was under way when a search ended.

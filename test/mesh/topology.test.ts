@@ -6,22 +6,39 @@ import { until } from '../waiting.ts';
 import { equal, hasTicket, isLinked, linked, openAppliance, statusOf, type TestAppliance } from './appliances.ts';
 import { openPairOfAppliances } from './pair.ts';
 import { openCable } from './proxy.ts';
-import { messagesIn, opsIn } from './wire.ts';
+import { type Frame, messagesIn, opsIn } from './wire.ts';
 
-/** Ops that went over any connection of these more than once, or back to where they came from. */
+/**
+ * Ops that went between two of these more than once, or back to where they came from. After a cut both ends dial, and one
+ * of two connections gives way: what was on its way there, not acknowledged, rightly goes over the other once more.
+ */
 function repeated(...all: TestAppliance[]): string[] {
-  const seen = new Set<string>();
   const twice: string[] = [];
-  for (const one of all) {
-    for (const { peer, content } of [...one.wire.received, ...one.wire.sent]) {
-      for (const op of opsIn([{ peer, content, bytes: 0 }])) {
-        const crossing = `${one.name} ${peer} ${op}`;
-        if (seen.has(crossing)) twice.push(crossing);
-        seen.add(crossing);
+  for (const { name, wire } of all) {
+    const before = new Map<string, { connection: number; answers: readonly Frame[] }>();
+    const ways = [
+      [wire.sent, wire.received],
+      [wire.received, wire.sent],
+    ] as const;
+    for (const [frames, answers] of ways) {
+      for (const frame of frames) {
+        for (const op of opsIn([frame])) {
+          const crossing = `${name} ${frame.peer} ${op}`;
+          const first = before.get(crossing);
+          const gaveWay = first?.answers === answers && first.connection !== frame.connection;
+          if (first && !(gaveWay && !isAcknowledged(op, answers, first.connection))) twice.push(crossing);
+          before.set(crossing, { connection: frame.connection, answers });
+        }
       }
     }
   }
   return twice;
+}
+
+function isAcknowledged(op: string, answers: readonly Frame[], connection: number): boolean {
+  const [origin = '', number] = op.split('#');
+  const told = messagesIn(answers.filter((frame) => frame.connection === connection));
+  return told.some((message) => message.type === 'ack' && (message.heads[origin] ?? 0) >= Number(number));
 }
 
 const sellAtAll = async (prefix: string, all: readonly TestAppliance[], count = 20): Promise<void> => {

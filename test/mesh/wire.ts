@@ -18,8 +18,13 @@ export type Wire = {
   reset(): void;
 };
 
-/** `peer`: the key of the other end, as hex. */
-export type Frame = { readonly peer: string; readonly bytes: number; readonly content: string | Uint8Array };
+/** `peer`: the key of the other end, as hex. Connections are numbered from 1. */
+export type Frame = {
+  readonly peer: string;
+  readonly connection: number;
+  readonly bytes: number;
+  readonly content: string | Uint8Array;
+};
 
 export function createWire(): Wire {
   const sent: Frame[] = [];
@@ -27,8 +32,9 @@ export function createWire(): Wire {
   const open = new Set<Connection>();
   let openedCount = 0;
   let bufferedBytesMax = 0;
-  const frameOf = ({ peerKey }: Connection, content: string | Uint8Array): Frame => ({
+  const frameOf = ({ peerKey }: Connection, connection: number, content: string | Uint8Array): Frame => ({
     peer: hex(peerKey),
+    connection,
     bytes: typeof content === 'string' ? Buffer.byteLength(content) : content.length,
     content,
   });
@@ -45,6 +51,7 @@ export function createWire(): Wire {
     },
     watch(connection) {
       openedCount += 1;
+      const number = openedCount;
       open.add(connection);
       return {
         ...connection,
@@ -52,7 +59,7 @@ export function createWire(): Wire {
           connection.listen({
             ...events,
             frame(content) {
-              received.push(frameOf(connection, content));
+              received.push(frameOf(connection, number, content));
               events.frame(content);
             },
             closed(reason) {
@@ -61,7 +68,7 @@ export function createWire(): Wire {
             },
           }),
         send(content) {
-          sent.push(frameOf(connection, content));
+          sent.push(frameOf(connection, number, content));
           connection.send(content);
           bufferedBytesMax = Math.max(bufferedBytesMax, connection.bufferedBytes());
         },

@@ -319,7 +319,7 @@ describe('at the console of a running appliance', () => {
     expect(await run(['verify'])).toMatchObject(whole);
 
     const database = new Database(join(data, 'books.db'));
-    database.prepare('UPDATE stock SET on_hand = on_hand + 1000').run();
+    database.prepare("INSERT INTO stock VALUES ('coffee', 1000, 1, 0)").run();
     database.close();
     const changed = await run(['verify']);
     expect(changed).toMatchObject({ code: 1, stdout: '', stderr: expect.stringMatching(/fold: .*stock/) });

@@ -1,6 +1,6 @@
 // Commits that came over links, waiting to be applied: several frames in one transaction, so that catching up costs few
-// fsyncs. What comes after a quiet moment is applied at once; in a stream of commits the next ones are gathered for some
-// milliseconds. Nothing is acknowledged before it is durable. A commit that is refused stops nobody but its own origin.
+// fsyncs. What comes alone is applied at once; in a stream of commits the next ones are gathered for some milliseconds.
+// Nothing is acknowledged before it is durable. A commit that is refused stops nobody but its own origin.
 
 import type { Heads } from '../core/heads.ts';
 import { inboxBytesMax } from '../core/limits.ts';
@@ -15,8 +15,9 @@ type Waiting = { link: Link; frame: CommitsFrame; bytes: number };
 
 /** Applied in one transaction at most, so that a sale waits for no more than this. */
 const applyBytesMax = 1024 * 1024;
-/** From one transaction to the next, unless so many bytes wait. */
-const gatherMs = 6;
+/** After a transaction of so many bytes, which is a stream, more is awaited for so long, or until so many bytes wait. */
+const streamBytes = 16 * 1024;
+const gatherMs = 8;
 const gatherBytesMax = 256 * 1024;
 
 export type InboxEvents = {
@@ -59,9 +60,9 @@ export function createInbox(ports: Ports, storage: Storage, events: InboxEvents)
 
   function drain(): void {
     scheduled = false;
-    if (queue.length > 0) gather();
     const batch: Waiting[] = [];
-    for (let bytes = 0; bytes < applyBytesMax; ) {
+    let bytes = 0;
+    while (bytes < applyBytesMax) {
       const next = queue.shift();
       if (!next) break;
       batch.push(next);
@@ -69,6 +70,7 @@ export function createInbox(ports: Ports, storage: Storage, events: InboxEvents)
       queuedBytes -= next.bytes;
     }
     if (queue.length > 0) schedule();
+    else if (bytes >= streamBytes) gather();
     if (batch.length > 0) apply(batch);
   }
 

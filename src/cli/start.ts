@@ -10,7 +10,7 @@ import { createLog } from '../edges/log.ts';
 import { createCertificate } from '../edges/peer/certificate.ts';
 import type { Credentials } from '../edges/peer/channel.ts';
 import { createTransport } from '../edges/peer/transport.ts';
-import { releaseAtRest } from '../edges/rest.ts';
+import { makeRoomForShortLived, releaseAtRest } from '../edges/rest.ts';
 import { systemClock, systemRandom, systemTimers } from '../edges/system.ts';
 import type { Log } from '../ports.ts';
 import { createAdminTokenHashes } from './admin-tokens.ts';
@@ -73,6 +73,7 @@ async function serve(settings: Settings, house: House): Promise<Running | Refuse
     return refused(appliance.detail);
   }
   const shown = openHttp(settings, house, appliance, doors, log);
+  makeRoomForShortLived();
   const rest = releaseAtRest({ timers: systemTimers });
   const stop = async (): Promise<void> => {
     rest.stop();

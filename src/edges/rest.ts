@@ -1,5 +1,6 @@
-// Gives memory back when the appliance comes to rest. After a busy hour the runtime keeps the room that it took until it
-// needs it, and at rest it never does: a quarter of all memory on Node. One collection then, of some 30 ms, gives it back.
+// Memory, busy and at rest. While it is busy, most of what an appliance makes lives no longer than a request: with room for
+// it there is less to collect. After a busy hour the runtime keeps the room that it took until it needs it, and at rest it
+// never does: a quarter of all memory on Node. One collection then, of some 30 ms, gives it back.
 
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -36,6 +37,13 @@ function ownCpuMs(): number {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1000;
 }
+
+/** A tenth more sales a second for 4 MiB; V8 may change its mind about a flag while it runs. */
+export function makeRoomForShortLived(): void {
+  if (!('Bun' in globalThis)) setFlagsFromString(`--max-semi-space-size=${shortLivedMiB}`);
+}
+
+const shortLivedMiB = 64;
 
 type Collect = (options?: { type: 'major'; flavor: 'last-resort' }) => void;
 

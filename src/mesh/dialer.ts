@@ -14,6 +14,8 @@ export type AddressState = {
   peerId: string | null;
   failures: number;
   isDialing: boolean;
+  /** There was a sign of life while an attempt was under way: should that fail, another follows at once. */
+  isHurried: boolean;
   wasConnected: boolean;
   lastError: string | null;
   timer: TimerHandle | null;
@@ -45,6 +47,7 @@ export const newAddress = (address: string, source: AddressSource): AddressState
   peerId: null,
   failures: 0,
   isDialing: false,
+  isHurried: false,
   wasConnected: false,
   lastError: null,
   timer: null,
@@ -59,6 +62,7 @@ export function createDialer(ports: Ports, events: DialerEvents): Dialer {
     state.timer = null;
     if (stopped || state.isDialing || !events.isWanted(state)) return;
     state.isDialing = true;
+    state.isHurried = false;
     events.dialing(state);
     ports.transport.dial(state.address, (outcome) => {
       state.isDialing = false;
@@ -67,7 +71,10 @@ export function createDialer(ports: Ports, events: DialerEvents): Dialer {
         return;
       }
       if (outcome.ok) events.connected(outcome.connection, state);
-      else failed(state, outcome.reason);
+      else {
+        failed(state, outcome.reason);
+        if (state.isHurried) dial(state);
+      }
     });
   }
 
@@ -98,7 +105,10 @@ export function createDialer(ports: Ports, events: DialerEvents): Dialer {
     },
     failed,
     dialNow() {
-      for (const state of states.values()) dial(state);
+      for (const state of states.values()) {
+        state.isHurried = state.isDialing;
+        dial(state);
+      }
     },
     stop() {
       stopped = true;

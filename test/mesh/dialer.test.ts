@@ -1,0 +1,38 @@
+// When an address is dialed, with attempts that end when the test says so.
+
+import { expect, test } from 'vitest';
+import { createDialer } from '../../src/mesh/dialer.ts';
+import type { DialOutcome, Ports } from '../../src/ports.ts';
+
+function openDialer() {
+  const attempts: ((outcome: DialOutcome) => void)[] = [];
+  const ports = {
+    // Nothing is dialed after a delay here: what is dialed again is dialed at once.
+    timers: { soon: (run: () => void) => run(), after: () => ({ cancel() {} }) },
+    random: { fraction: () => 0.5 },
+    transport: { dial: (_address: string, done: (outcome: DialOutcome) => void) => void attempts.push(done) },
+  } as unknown as Ports;
+  const dialer = createDialer(ports, { isWanted: () => true, dialing() {}, connected() {} });
+  dialer.add('bar:3031', 'static');
+  const fail = () => attempts.at(-1)?.({ ok: false, reason: 'closed the connection' });
+  return { dialer, attempts, fail };
+}
+
+test('a sign of life while an attempt is under way brings another at once, should that one fail; one alone', () => {
+  const { dialer, attempts, fail } = openDialer();
+  dialer.dialNow();
+  expect(attempts).toHaveLength(1);
+  fail();
+  expect(attempts).toHaveLength(2);
+  fail();
+  expect(attempts).toHaveLength(2);
+  dialer.dialNow();
+  expect(attempts).toHaveLength(3);
+});
+
+test('an attempt that fails with no sign of life waits for its turn', () => {
+  const { dialer, attempts, fail } = openDialer();
+  fail();
+  expect(attempts).toHaveLength(1);
+  expect(dialer.addresses()[0]).toMatchObject({ failures: 1, lastError: 'closed the connection' });
+});

@@ -38,7 +38,7 @@ function ownCpuMs(): number {
   return (user + system) / 1000;
 }
 
-/** A tenth more sales a second for 4 MiB; V8 may change its mind about a flag while it runs. */
+/** Up to a tenth more sales a second for 4 MiB; V8 may change its mind about a flag while it runs. */
 export function makeRoomForShortLived(): void {
   if (!('Bun' in globalThis)) setFlagsFromString(`--max-semi-space-size=${shortLivedMiB}`);
 }

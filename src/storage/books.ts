@@ -37,7 +37,7 @@ import { indexOfKey } from './unit.ts';
 export type BooksSource = {
   /** Throws when the database is not open. */
   handle(): Handle;
-  openHandle(): Handle | null;
+  handleIfOpen(): Handle | null;
   /** State as of now: that of the open unit inside a commit. */
   state(): StorageState;
   pendingStock(product: string): PendingStock | undefined;
@@ -108,7 +108,7 @@ function digests(source: BooksSource): Digests {
   const hash = (sum: DigestSum, rows: number) => hex(source.crypto.sha256(digestText(sum, rows)));
   const digest = (part: SummedPart) => hash(sums[part], counts[part]);
   const { stock: memory } = source.memory;
-  const handle = source.openHandle();
+  const handle = source.handleIfOpen();
   const stock = settleSum(memory.sum, handle ? levelsAfter(handle.statements, memory, '') : undefined, source.crypto);
   return {
     products: digest('products'),

@@ -1,6 +1,6 @@
-// Forks: one origin, two histories, after a disk was copied or an old copy restored. One branch is kept; the other is
-// taken out of the journal, kept as evidence, and what it said is written again by its author under a new epoch. The
-// author's statement of it is an op, so that whoever holds the void branch lets go of it, too.
+// Forks: one origin, two histories, after a disk was copied or an old copy restored. How far they agree is told from the
+// seals; what follows the common past, on any branch, is taken out of the journal and kept as evidence, and is written
+// again by its author under a new epoch (voids.ts).
 
 import { digestZero } from '../core/digest.ts';
 import type { Heads, Origin } from '../core/heads.ts';
@@ -8,10 +8,12 @@ import { type Draft, genesisHead, hex, type Op, type OpHeader, parseHeader, pars
 import { encodeCommit } from '../protocol/commit-codec.ts';
 import { foldStored } from './fold.ts';
 import { commitOf, opOf } from './journal.ts';
-import { indexMovements } from './movements.ts';
+import { clearMovements, indexMovements } from './movements.ts';
 import type { Handle } from './open.ts';
-import { type OriginState, summedParts, writeMeta } from './state.ts';
+import { type OriginState, summedParts } from './state.ts';
 import type { Statements } from './statements.ts';
+import { clearStock } from './stock.ts';
+import { clearNumbers } from './ticket-numbers.ts';
 import { keyOf, lastKeyOf, numberOfKey, setOrigin, type Unit } from './unit.ts';
 import { writtenAgainBy } from './voids.ts';
 
@@ -35,9 +37,9 @@ export function compareBranch(
   return hex(row.after).startsWith(hash) ? 'same' : 'fork';
 }
 
-/** End of one of our commits at or before `number`, `back` commits earlier than the last such; 0 when there is none. */
 type Reads = Pick<Handle, 'statements'>;
 
+/** End of one of our commits at or before `number`, `back` commits earlier than the last such; 0 when there is none. */
 export function boundaryBefore({ statements }: Reads, origin: OriginState, number: number, back: number): number {
   if (number < 1) return 0;
   const row = statements.commitBackFrom.get(keyOf(origin.index, 0), keyOf(origin.index, number), back);
@@ -53,7 +55,7 @@ export function hashAt({ statements }: Reads, origin: OriginState, number: numbe
 }
 
 /** End of the last commit before our last fact: a peer that holds our facts must show what follows it, pruned or not. */
-export function boundaryBeforeLastFact({ statements }: Handle, origin: OriginState): number {
+export function boundaryBeforeLastFact({ statements }: Reads, origin: OriginState): number {
   const row = statements.commitWithFewerFacts.get(
     keyOf(origin.index, 0),
     keyOf(origin.index, origin.head),
@@ -133,15 +135,10 @@ export function refold(unit: Unit): void {
     state.counts[part] = 0;
   }
   state.deferred = 0;
-  state.movementsIndexed = 0;
-  writeMeta(statements, 'movements_indexed', 0);
-  state.numbersIndexed = 0;
-  writeMeta(statements, 'numbers_indexed', 0);
-  state.stockWritten = 0;
-  unit.mustWriteStock = true;
-  unit.stock.clear();
   unit.memory.forget();
-  unit.memory.movements.places = new Map();
+  clearMovements(unit);
+  clearNumbers(unit);
+  clearStock(unit);
   for (let after = 0; ; ) {
     const rows = statements.changesAfter.all(after, 1000);
     for (const { seq, op } of rows) {

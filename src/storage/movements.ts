@@ -9,7 +9,7 @@ import { derivedMovements, readTicketPayload } from '../core/facts.ts';
 import { arrivalsBehindMax } from '../core/limits.ts';
 import { parsePayload } from '../core/op.ts';
 import { type StorageState, writeMeta } from './state.ts';
-import { rowsPerStatement, type Statements } from './statements.ts';
+import type { Statements } from './statements.ts';
 import type { Unit } from './unit.ts';
 
 export type StoredMovement = {
@@ -155,7 +155,7 @@ export function removePlace({ memory, state, statements }: Unit, product: string
   const row = block === undefined ? undefined : statements.placesInBlock.get(block, product);
   if (block === undefined || !row) return;
   const left = without(JSON.parse(row.places) as number[]);
-  statements.addPlaces(1).run(block, product, JSON.stringify(left));
+  statements.addPlaces([[block, product, JSON.stringify(left)]]);
 }
 
 /** Makes a block of what is behind, when that is enough for one. Its number is its last arrival, `upTo`. */
@@ -163,15 +163,16 @@ export function indexMovements(unit: Unit, upTo = unit.state.seq, arrivalsMin = 
   const { state, statements, memory } = unit;
   if (upTo - state.movementsIndexed < arrivalsMin) return;
   const behind = memory.movements.places ?? readBehind(statements, state);
-  let values: (number | string)[] = [];
-  for (const product of [...behind.keys()].sort()) {
-    values.push(upTo, product, JSON.stringify(behind.get(product)));
-    if (values.length < 3 * rowsPerStatement) continue;
-    statements.addPlaces(rowsPerStatement).run(...values);
-    values = [];
-  }
-  if (values.length > 0) statements.addPlaces(values.length / 3).run(...values);
-  state.movementsIndexed = upTo;
-  writeMeta(statements, 'movements_indexed', state.movementsIndexed);
+  const products = [...behind.keys()].sort();
+  statements.addPlaces(products.map((product) => [upTo, product, JSON.stringify(behind.get(product))]));
+  indexedUpTo(unit, upTo);
+}
+
+/** Movements are folded anew in this unit, from the first. */
+export const clearMovements = (unit: Unit): void => indexedUpTo(unit, 0);
+
+function indexedUpTo({ state, statements, memory }: Unit, arrival: number): void {
+  state.movementsIndexed = arrival;
+  writeMeta(statements, 'movements_indexed', arrival);
   memory.movements.places = new Map();
 }

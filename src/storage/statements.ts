@@ -77,7 +77,7 @@ export type ConflictTableRow = {
 export type Statements = ReturnType<typeof prepareStatements>;
 
 /** Rows in one statement: more gain nothing. */
-export const rowsPerStatement = 16;
+const rowsPerStatement = 16;
 
 export function prepareStatements(database: BetterSqlite3.Database) {
   const read = <Parameters extends unknown[], Result extends Row>(sql: string) =>
@@ -186,7 +186,7 @@ export function prepareStatements(database: BetterSqlite3.Database) {
       'INSERT INTO movements (seq, op, id, product, kind, quantity) VALUES (?, ?, ?, ?, ?, ?)',
     ),
     deleteMovement: write<[number]>('DELETE FROM movements WHERE seq = ?'),
-    addPlaces: byCount<(number | string)[]>(
+    addPlaces: writeRows<[block: number, product: string, places: string]>(
       database,
       'INSERT OR REPLACE INTO product_movements (block, product, places) VALUES',
       '(?, ?, ?)',
@@ -208,7 +208,7 @@ export function prepareStatements(database: BetterSqlite3.Database) {
 
     stock: read<[string], StockTableRow>('SELECT * FROM stock WHERE product = ?'),
     stockAfter: read<[string], StockTableRow>('SELECT * FROM stock WHERE product > ? ORDER BY product'),
-    setStock: byCount<(number | string)[]>(
+    setStock: writeRows<[product: string, onHand: number, movements: number, updatedAt: number]>(
       database,
       'INSERT INTO stock (product, on_hand, movements, updated_at) VALUES',
       '(?, ?, ?, ?)',
@@ -258,17 +258,19 @@ export function prepareStatements(database: BetterSqlite3.Database) {
   };
 }
 
-/** The same statement for 1 … `rowsPerStatement` rows, prepared when first wanted. */
-function byCount<Parameters extends unknown[]>(
+/** Writes any number of rows, several in one statement; each count of rows is prepared when it is first wanted. */
+function writeRows<Row extends readonly unknown[]>(
   database: BetterSqlite3.Database,
   sql: string,
   row: string,
   more = '',
-): (count: number) => BetterSqlite3.Statement<Parameters> {
-  const prepared: BetterSqlite3.Statement<Parameters>[] = [];
-  return (count) => {
-    if (count < 1 || count > rowsPerStatement) throw new Error(`${count} rows in one statement`);
-    prepared[count] ??= database.prepare<Parameters>(`${sql} ${Array(count).fill(row).join(', ')} ${more}`);
-    return prepared[count];
+): (rows: readonly Row[]) => void {
+  const prepared: BetterSqlite3.Statement<unknown[]>[] = [];
+  return (rows) => {
+    for (let from = 0; from < rows.length; from += rowsPerStatement) {
+      const some = rows.slice(from, from + rowsPerStatement);
+      prepared[some.length] ??= database.prepare(`${sql} ${Array(some.length).fill(row).join(', ')} ${more}`);
+      prepared[some.length]?.run(...some.flat());
+    }
   };
 }

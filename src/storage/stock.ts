@@ -3,10 +3,10 @@
 // since then when the database is opened.
 
 import { arrivalsBehindMax, levelsBehindMax, rememberedLevelsMax } from '../core/limits.ts';
-import { type OpHeader, parseHeader, writtenAtMs } from '../core/op.ts';
+import { parseHeader, writtenAtMs } from '../core/op.ts';
 import { movementsSince } from './movements.ts';
 import { type StorageState, writeMeta } from './state.ts';
-import { rowsPerStatement, type Statements } from './statements.ts';
+import type { Statements } from './statements.ts';
 import { createStockSum, forgetSum, levelChanged, type StockSum } from './stock-sum.ts';
 import type { Unit } from './unit.ts';
 
@@ -83,22 +83,23 @@ export function writeStock(unit: Unit): void {
   const isFarBehind = state.seq - state.stockWritten >= arrivalsBehindMax || unwritten.size >= levelsBehindMax;
   if (!isFarBehind && !unit.mustWriteStock) return;
   const levels = new Map<string, StockLevel>([...unwritten, ...stock]);
-  let values: (string | number)[] = [];
+  const rows: [string, number, number, number][] = [];
   for (const product of [...levels.keys()].sort()) {
     const level = levels.get(product);
-    if (!level?.movements) {
-      statements.deleteStock.run(product);
-      continue;
-    }
-    values.push(product, level.onHand, level.movements, level.updatedAt);
-    if (values.length < 4 * rowsPerStatement) continue;
-    statements.setStock(rowsPerStatement).run(...values);
-    values = [];
+    if (level?.movements) rows.push([product, level.onHand, level.movements, level.updatedAt]);
+    else statements.deleteStock.run(product);
   }
-  if (values.length > 0) statements.setStock(values.length / 4).run(...values);
+  statements.setStock(rows);
   state.stockWritten = state.seq;
   writeMeta(statements, 'stock_written', state.stockWritten);
   unit.hasWrittenStock = true;
+}
+
+/** All levels are folded anew in this unit. */
+export function clearStock(unit: Unit): void {
+  unit.state.stockWritten = 0;
+  unit.mustWriteStock = true;
+  unit.stock.clear();
 }
 
 /** After the commit: what the unit made of the levels is how they are. */
@@ -122,7 +123,7 @@ export function restoreStock(statements: Statements, state: StorageState, stock:
   const unwritten = new Map<string, StockLevel>();
   for (const { op, movements } of movementsSince(statements, state.stockWritten)) {
     const header = parseHeader(statements.op.get(op)?.header ?? '');
-    const writtenAt = typeof header === 'string' ? 0 : writtenAtMs(header as OpHeader);
+    const writtenAt = typeof header === 'string' ? 0 : writtenAtMs(header);
     for (const { product, quantity } of movements) {
       const before = unwritten.get(product) ?? levelOf(statements, stock, product);
       const level = before ?? { onHand: 0, movements: 0, updatedAt: 0 };

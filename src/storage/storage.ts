@@ -99,7 +99,7 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
   const state = () => handle?.state ?? lastState;
   const books = createBooks({
     handle: openHandle,
-    openHandle: () => handle,
+    handleIfOpen: () => handle,
     state: () => unit?.state ?? state(),
     pendingStock: (product) => unit?.stock.get(product),
     memory,

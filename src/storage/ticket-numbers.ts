@@ -64,13 +64,21 @@ export function removeNumber({ memory, state, statements }: Unit, { seq, termina
   else change(memory.numbers, keyOf(terminal, number), -1);
 }
 
-export function indexNumbers({ state, statements, memory }: Unit, arrivalsMin = arrivalsBehindMax): void {
+export function indexNumbers(unit: Unit, arrivalsMin = arrivalsBehindMax): void {
+  const { state, statements, memory } = unit;
   if (state.seq - state.numbersIndexed < arrivalsMin) return;
   statements.indexNumbers.run(state.numbersIndexed, state.seq);
-  state.numbersIndexed = state.seq;
-  writeMeta(statements, 'numbers_indexed', state.numbersIndexed);
+  indexedUpTo(unit, state.seq);
   memory.numbers.counts = new Map();
-  memory.numbers.highest.clear();
+}
+
+/** Tickets are folded anew in this unit, from the first. */
+export const clearNumbers = (unit: Unit): void => indexedUpTo(unit, 0);
+
+function indexedUpTo({ state, statements, memory }: Unit, arrival: number): void {
+  state.numbersIndexed = arrival;
+  writeMeta(statements, 'numbers_indexed', arrival);
+  forgetNumbers(memory.numbers);
 }
 
 function readBehind(statements: Statements, state: StorageState): Map<string, number> {

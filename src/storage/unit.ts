@@ -67,7 +67,7 @@ export type Unit = UnitContext & {
   /** Conflicts first seen in this unit; ops that could be stored but not understood. */
   conflictCount: number;
   unreadableCount: number;
-  /** Ops in which a replica says which of its branches after a fork is void (see branch.ts). */
+  /** Ops in which a replica says where a fork has closed an origin of its own (see voids.ts). */
   readonly forkStatements: { readonly author: Origin; readonly payload: JsonObject }[];
   /** Origins whose ops came with stamps well ahead of the mesh's time, with the last such stamp. */
   readonly stampedAhead: Map<Origin, Stamp>;

@@ -7,6 +7,7 @@ import { resolveConflict } from '../../src/commands/resolve-conflict.ts';
 import type { Command } from '../../src/core/command.ts';
 import type { JsonObject } from '../../src/core/json.ts';
 import { type Answer, send } from './clients.ts';
+import type { Image } from './disk.ts';
 import type { Host } from './host.ts';
 import { createRules, isSettled, type Rules } from './rules.ts';
 import { createWorld, type World, type WorldOptions } from './world.ts';
@@ -24,6 +25,8 @@ export type Scenario = {
   put(host: string, id: string, document: JsonObject): Answer;
   patch(host: string, id: string, patch: JsonObject): Answer;
   resolve(host: string, choose: 'winner' | 'loser'): Answer;
+  /** Stops the host and gives it an older disk of its own; it starts when the test says so. */
+  putBack(host: string, image: Image): void;
   /** Cuts every path between this host and the others, or opens them again. */
   cut(host: string): void;
   mend(host: string): void;
@@ -79,6 +82,11 @@ export function play(options: Partial<WorldOptions> & { hosts: number }): Scenar
       const [conflict] = conflictsAt(name);
       if (!conflict) throw new Error(`${name} tells no conflict`);
       return ask(name, 'product', conflict.recordId, (by) => resolveConflict({ conflict, choose, by }));
+    },
+    putBack: (name, image) => {
+      host(name).end('stop');
+      host(name).disk.restore(image);
+      rules.replaced(host(name));
     },
     cut: (name) => setCut(name, true),
     mend: (name) => setCut(name, false),

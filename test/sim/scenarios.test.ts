@@ -169,9 +169,7 @@ describe('copied and restored disks', () => {
     const image = shop.host('A').disk.image();
     for (let count = 0; count < 5; count++) shop.sell('A', `lost-${count}`);
     shop.settle();
-    shop.host('A').end('stop');
-    shop.host('A').disk.restore(image);
-    shop.rules.replaced(shop.host('A'));
+    shop.putBack('A', image);
     shop.cut('A');
     shop.host('A').start();
     for (let count = 0; count < 3; count++) expect(shop.sell('A', `new-${count}`)).toBe('accepted');
@@ -187,11 +185,8 @@ describe('copied and restored disks', () => {
     const images = [shop.host('A').disk.image(), shop.host('B').disk.image()] as const;
     for (let count = 0; count < 5; count++) shop.sell('A', `lost-${count}`);
     shop.settle();
-    for (const [index, name] of ['A', 'B'].entries()) {
-      shop.host(name).end('stop');
-      shop.host(name).disk.restore(images[index] as (typeof images)[0]);
-      shop.rules.replaced(shop.host(name));
-    }
+    shop.putBack('A', images[0]);
+    shop.putBack('B', images[1]);
     shop.cut('C');
     for (const name of ['A', 'B']) shop.host(name).start();
     shop.run(5);
@@ -209,9 +204,7 @@ describe('copied and restored disks', () => {
     const image = shop.host('A').disk.image();
     shop.patch('A', 'tea', { price: 2 });
     shop.settle();
-    shop.host('A').end('stop');
-    shop.host('A').disk.restore(image);
-    shop.rules.replaced(shop.host('A'));
+    shop.putBack('A', image);
     shop.cut('A');
     shop.host('A').start();
     shop.run(1);

@@ -8,9 +8,11 @@ import { hex } from './core/op.ts';
 import { createFeed, type Feed } from './feed/feed.ts';
 import { createMesh } from './mesh/create-mesh.ts';
 import type { Mesh } from './mesh/mesh.ts';
+import { prepareBooks } from './mesh/trust/prepare-books.ts';
+import type { Welcome } from './mesh/trust/wish.ts';
 import { recordSync } from './observe/history.ts';
 import { createObserve, type Observe } from './observe/observe.ts';
-import type { Connection, Ports } from './ports.ts';
+import type { Connection, Ports, ShopOfKey, Sighting } from './ports.ts';
 import { createGroupCommit } from './storage/group-commit.ts';
 import type { Migration } from './storage/migrate.ts';
 import type { OpenConfig, OpenFailure } from './storage/open.ts';
@@ -22,14 +24,21 @@ export type ApplianceConfig = {
   databasePath: string;
   /** Shop id: ops of another shop are refused. */
   shop: string;
-  /** Key derived from the shop key, to prove membership with; null where none is configured. */
-  shopKey: Uint8Array | null;
+  /** What follows from the configured shop key; null where none is configured. */
+  shopKey: ShopOfKey | null;
   name: string;
   version: string;
   /** host:port of peers' mesh ports. */
   staticPeers: readonly string[];
   /** False when an identity was there before: then a missing database is a lost one, not a new appliance. */
   isFirstStart: boolean;
+  /**
+   * How often it was started, with this time; null where that is not counted. Books that say otherwise are not those that
+   * this appliance left behind: an older copy, or another's.
+   */
+  starts: number | null;
+  /** It was started elsewhere before: it may be a copy, whose original runs on. */
+  isElsewhere: boolean;
   /** In order; from assets.ts. */
   migrations: readonly Migration[];
   /** Our own HTTP and mesh port, for status and HELLO; 0 where there is none. */
@@ -46,6 +55,14 @@ export type Appliance = {
   readonly feed: Feed;
   readonly mesh: Mesh;
   readonly observe: Observe;
+  /** Somebody on the network says that an appliance is, or is no longer, there. */
+  seen(sighting: Sighting): void;
+  gone(replicaId: string): void;
+  /**
+   * Makes, in another file, the books with which this appliance begins in the shop that let it in; with its own brought
+   * along. How many intents that were, or why it failed.
+   */
+  prepareFor(welcome: Welcome, databasePath: string): { ok: true; carried: number } | StartFailure;
   /** A connection that another appliance dialed. */
   accept(connection: Connection): void;
   /** Whether writes are possible now, and if not, a sentence that says why. */
@@ -54,17 +71,31 @@ export type Appliance = {
   stop(): void;
 };
 
+export type ApplianceEvents = {
+  /** Another shop has let this appliance in, as it asked: it is of that shop once it starts with the books of `prepareFor`. */
+  readonly welcomed?: (welcome: Welcome) => void;
+};
+
 /** Why an appliance could not start; nothing was changed. */
 export type StartFailure = OpenFailure;
 
 /** Opens the books and starts the mesh. Expected failures come back as values. */
-export function createAppliance(ports: Ports, config: ApplianceConfig): Appliance | StartFailure {
+export function createAppliance(
+  ports: Ports,
+  config: ApplianceConfig,
+  events: ApplianceEvents = {},
+): Appliance | StartFailure {
   const replicaId = replicaIdOf(ports.crypto.sha256, ports.signer.publicKey);
   const opened = createStorage(ports, openConfig(ports, config, replicaId), { committed: wake });
   if ('detail' in opened) return opened;
   const storage = opened;
   const feed = createFeed(storage, config.shop);
-  const mesh = createMesh(ports, storage, { ...config, replicaId }, (row) => recordSync(storage, row));
+  const mesh = createMesh(
+    ports,
+    storage,
+    { ...config, replicaId },
+    { recordSync: (row) => recordSync(storage, row), welcomed: (welcome) => events.welcomed?.(welcome) },
+  );
   const commands = createGroupCommit(ports, storage, () => newId(ports));
   function wake(unit: Unit | null): void {
     feed.wake();
@@ -80,6 +111,15 @@ export function createAppliance(ports: Ports, config: ApplianceConfig): Applianc
     mesh,
     observe: createObserve(storage),
     accept: mesh.accept,
+    seen: mesh.seen,
+    gone: mesh.gone,
+    prepareFor: (welcome, databasePath) =>
+      prepareBooks(
+        ports,
+        { ...openConfig(ports, config, replicaId), ...newBooks(ports, welcome, databasePath) },
+        storage,
+        welcome,
+      ),
     readiness() {
       const trouble = storage.trouble();
       return trouble ? { ready: false, detail: trouble.detail } : { ready: true };
@@ -99,8 +139,18 @@ function openConfig(ports: Ports, config: ApplianceConfig, replicaId: string): O
     replicaId,
     newFeedId: base32(ports.random.bytes(10)),
     newEpoch: config.isFirstStart ? 1 : epochAfterLoss(ports.clock.now()),
+    starts: config.starts,
+    isElsewhere: config.isElsewhere,
+    chance: ports.random.fraction(),
   };
 }
+
+/** It may have been of that shop before, and have lost what it wrote there. */
+const newBooks = (ports: Ports, { shop }: Welcome, path: string) => ({
+  path,
+  shop,
+  newEpoch: epochAfterLoss(ports.clock.now()),
+});
 
 /** UUIDv7 (RFC 9562): sorts by time of making, 74 bits of chance. */
 function newId(ports: Ports): string {

@@ -24,11 +24,15 @@ export type Random = {
   fraction(): number;
 };
 
+export type ShopOfKey = { readonly shop: string; readonly key: Uint8Array };
+
 /** Public keys are P-256 points, uncompressed (65 bytes); signatures are ECDSA with SHA-256, r‖s (64 bytes). */
 export type Crypto = {
   sha256(input: Uint8Array | string): Uint8Array;
   hmacSha256(key: Uint8Array, input: Uint8Array | string): Uint8Array;
   verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean;
+  /** What follows from a shop key: the id of the shop that it makes, and the key to prove it with (32 bytes). Slow. */
+  shopOfKey(text: string): ShopOfKey;
 };
 
 /** The appliance's one key. `sign` is deterministic in nothing but its length. */
@@ -74,6 +78,16 @@ export type DialOutcome = { ok: true; connection: Connection } | { ok: false; re
 export type Transport = {
   /** Calls `done` exactly once, within the dial time-out. `address` is host:port of a mesh port. */
   dial(address: string, done: (outcome: DialOutcome) => void): void;
+};
+
+/** Somebody says, on the network, that an appliance is at an address. A hint where to dial, never trust: dialing proves it. */
+export type Sighting = {
+  readonly replicaId: string;
+  /** host:port of its mesh port, as it can be dialed from here. */
+  readonly address: string;
+  /** For people; may be anything. */
+  readonly name: string;
+  readonly shop: string;
 };
 
 export type Ports = {

@@ -12,7 +12,7 @@ const inside = [...books, 'commands', 'mesh', 'realtime', 'observe'];
 export const rooms: { readonly [room: string]: Room } = {
   core: { rooms: [] },
   ports: { rooms: ['core'], packages: ['type better-sqlite3'] },
-  protocol: { rooms: ['core'], packages: ['zod'] },
+  protocol: { rooms: ['core'], packages: ['zod', '@scure/bip39'] },
   storage: { rooms: ['core', 'protocol', 'ports'], node: true, packages: ['better-sqlite3', 'drizzle-orm'] },
   feed: { rooms: ['core', 'ports', 'storage'] },
   commands: { rooms: books },

@@ -1,18 +1,18 @@
 // The data folder, taken into possession: made where there is none, locked against a second instance, its identity read
 // or made. What start, token and verify begin with. What goes wrong is one sentence with its remedy.
 
-import { scryptSync } from 'node:crypto';
 import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { ApplianceConfig } from '../appliance.ts';
 import { assets } from '../assets.ts';
 import { configFileName, firstConfigFile, type Settings } from '../config.ts';
-import { base32, replicaIdChars } from '../core/identity.ts';
 import { type Addon, loadAddon } from '../edges/addon.ts';
-import { type Identity, openIdentity } from '../edges/identity.ts';
+import { homeOf } from '../edges/home.ts';
+import { type Home, type Identity, noteStart, openIdentity } from '../edges/identity.ts';
 import { type Lock, lockFolder } from '../edges/lock.ts';
 import { createOpenDatabase, createSystemCrypto, systemRandom } from '../edges/system.ts';
-import type { Crypto, OpenDatabase } from '../ports.ts';
+import type { Crypto, OpenDatabase, ShopOfKey } from '../ports.ts';
+import { finishMove } from './move.ts';
 import { options } from './settings.ts';
 import { noteTraces, type Traces } from './traces.ts';
 
@@ -25,9 +25,13 @@ export type House = {
   readonly identity: Identity;
   /** The identity was made just now. */
   readonly isFirstStart: boolean;
+  readonly home: Home;
+  /** How often it was started, with this time; and whether the last time was elsewhere, so that it may be a copy. */
+  readonly starts: number;
+  readonly isElsewhere: boolean;
   readonly shop: string;
-  /** To prove membership with; null where no shop key is set. */
-  readonly shopKey: Uint8Array | null;
+  /** Of the configured shop key; null where none is set. */
+  readonly shopKey: ShopOfKey | null;
   readonly crypto: Crypto;
   readonly openDatabase: OpenDatabase;
 };
@@ -59,6 +63,10 @@ export function openHouse(settings: Settings): { ok: true; house: House } | Refu
   return refusal;
 }
 
+/** The same folder again, under the same lock, after what is in it was changed. */
+export const reopenHouse = (settings: Settings, { openDatabase, lock: held, traces }: House) =>
+  takeHouse(settings, openDatabase, held, traces);
+
 function withoutTraces(failure: Refused, traces: Traces): Refused {
   traces.remove();
   return failure;
@@ -73,13 +81,16 @@ function takeHouse(
   const folder = settings.data;
   const crypto = createSystemCrypto();
   const sources = { random: systemRandom, sha256: crypto.sha256 };
+  finishMove(folder);
   const opened = openIdentity(folder, sources, { mayCreate: !isHouse(folder) });
   if (!opened.ok) return refused(opened.detail);
   const emptied = emptiedBooks(folder);
   if (emptied) return emptied;
   const { identity, isNew } = opened;
   if (isNew) traces.identityMade();
-  const shop = shopOf(settings.shopKey);
+  const shopKey = settings.shopKey === null ? null : crypto.shopOfKey(settings.shopKey);
+  const home = homeOf(folder);
+  const before = identity.home;
   const house: House = {
     folder,
     databasePath: databasePathIn(folder),
@@ -87,13 +98,19 @@ function takeHouse(
     traces,
     identity,
     isFirstStart: isNew,
-    shop: shop?.id ?? identity.ownShop,
-    shopKey: shop?.key ?? null,
+    home,
+    starts: identity.starts + 1,
+    isElsewhere: before !== null && (before.folder !== home.folder || before.machine !== home.machine),
+    shop: identity.joinedShop ?? shopKey?.shop ?? identity.ownShop,
+    shopKey,
     crypto,
     openDatabase,
   };
   return { ok: true, house };
 }
+
+/** To be called when the books are open. A disk that takes no note of it is found out by what is written next. */
+export const noteOpened = ({ folder, home, starts }: House): void => void noteStart(folder, home, starts);
 
 /** SQLite takes a file of no bytes for a new database: without this, a shop's day could be gone and nobody told. */
 function emptiedBooks(folder: string): Refused | undefined {
@@ -154,16 +171,6 @@ function lock(folder: string, openDatabase: OpenDatabase): { ok: true; lock: Loc
   }
 }
 
-/**
- * Everybody who has the key computes the same shop. The id is public, so the derivation (scrypt, RFC 7914) is slow: a key
- * that a person made up is not found by trying words against it.
- */
-function shopOf(shopKey: string | null): { id: string; key: Uint8Array } | null {
-  if (shopKey === null) return null;
-  const derived = scryptSync(shopKey, 'tillmesh-shop-1', 64, { N: 16_384, r: 8, p: 1 });
-  return { id: base32(derived.subarray(32)).slice(0, replicaIdChars), key: derived.subarray(0, 32) };
-}
-
 export const applianceConfig = (
   settings: Settings,
   house: House,
@@ -176,6 +183,8 @@ export const applianceConfig = (
   version: assets.version,
   staticPeers: settings.peers,
   isFirstStart: house.isFirstStart,
+  starts: house.starts,
+  isElsewhere: house.isElsewhere,
   migrations: assets.migrations,
   port: ports.port,
   meshPort: ports.meshPort,

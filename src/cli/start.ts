@@ -14,9 +14,10 @@ import { makeRoomForShortLived, releaseAtRest } from '../edges/rest.ts';
 import { systemClock, systemRandom, systemTimers } from '../edges/system.ts';
 import type { Log } from '../ports.ts';
 import { createAdminTokenHashes } from './admin-tokens.ts';
+import { type Change, createChange } from './change.ts';
 import { closeConsoleDoor, openConsoleDoor } from './console.ts';
 import { type Doors, openDoors } from './doors.ts';
-import { applianceConfig, type House, isHouse, openHouse, type Refused } from './house.ts';
+import { applianceConfig, type House, isHouse, noteOpened, openHouse, type Refused, reopenHouse } from './house.ts';
 import { portTrouble } from './ports-free.ts';
 
 export type Running = {
@@ -41,7 +42,7 @@ export async function start(settings: Settings): Promise<Running | Refused> {
   if (!opened.ok) return opened;
   const { house } = opened;
   const late = isNew ? undefined : await portTrouble(settings);
-  const running = late ? refused(late) : await serve(settings, house);
+  const running = late ? refused(late) : await keepServing(settings, house);
   if (!running.ok) {
     house.traces.remove();
     house.lock.release();
@@ -49,7 +50,45 @@ export async function start(settings: Settings): Promise<Running | Refused> {
   return running;
 }
 
-async function serve(settings: Settings, house: House): Promise<Running | Refused> {
+/** Serves, and serves again as another when the appliance has joined another shop or taken a new identity. */
+async function keepServing(settings: Settings, house: House): Promise<Running | Refused> {
+  let serving: Promise<Serving | Refused>;
+  let isStopping = false;
+  const again: Again = (before, last) => {
+    serving = (async () => {
+      await before.stop(last);
+      const reopened = isStopping ? refused('stopping') : reopenHouse(settings, house);
+      if (!reopened.ok) return reopened;
+      const { port, meshPort } = before;
+      const next = await serve({ ...settings, port, meshPort }, reopened.house, again);
+      // Whoever supervises us starts us again.
+      if (!next.ok && !isStopping) before.log.error('stopping: it cannot serve again', { detail: next.detail });
+      if (!next.ok && !isStopping) process.exit(1);
+      return next;
+    })();
+  };
+  serving = serve(settings, house, again);
+  const first = await serving;
+  if (!first.ok) return first;
+  const stop = async (): Promise<void> => {
+    isStopping = true;
+    const last = await serving;
+    if (last.ok) await last.stop();
+    house.lock.release();
+    first.log.info('stopped');
+  };
+  return { ok: true, url: first.url, newAdminToken: first.newAdminToken, log: first.log, stop };
+}
+
+type Serving = Omit<Running, 'stop'> & {
+  readonly port: number;
+  readonly meshPort: number;
+  /** `last` runs when nobody is served any more, before the books are closed. */
+  stop(last?: () => void): Promise<void>;
+};
+type Again = (before: Serving, last: () => void) => void;
+
+async function serve(settings: Settings, house: House, again: Again): Promise<Serving | Refused> {
   const log = createLog(settings.logLevel, process.stderr.isTTY === true);
   const credentials = await credentialsOf(house);
   if ('detail' in credentials) return refused(credentials.detail);
@@ -67,28 +106,32 @@ async function serve(settings: Settings, house: House): Promise<Running | Refuse
     transport,
     openDatabase,
   };
-  const appliance = createAppliance({ ...ports, signer: identity.signer }, applianceConfig(settings, house, doors));
+  const change = createChange(house, log, (last) => again(serving, last));
+  const appliance = createAppliance({ ...ports, signer: identity.signer }, applianceConfig(settings, house, doors), {
+    welcomed: (welcome) => change.join(appliance, welcome),
+  });
   if ('detail' in appliance) {
     await doors.close();
     return refused(appliance.detail);
   }
-  const shown = openHttp(settings, house, appliance, doors, log);
+  noteOpened(house);
+  const shown = openHttp(settings, house, appliance, doors, log, change);
   makeRoomForShortLived();
   const rest = releaseAtRest({ timers: systemTimers });
-  const stop = async (): Promise<void> => {
+  const stop = async (last?: () => void): Promise<void> => {
     rest.stop();
     closeConsoleDoor(house.folder);
     shown.stopping.abort();
     await doors.close();
+    last?.();
     appliance.stop();
     transport.close();
-    house.lock.release();
-    log.info('stopped');
   };
   const { url, newAdminToken } = shown;
   const { replicaId, shop } = appliance;
   log.info('serving', { version: assets.version, url, meshPort: doors.meshPort, replicaId, shop, data: house.folder });
-  return { ok: true, url, newAdminToken, log, stop };
+  const serving: Serving = { ok: true, url, newAdminToken, log, port: doors.port, meshPort: doors.meshPort, stop };
+  return serving;
 }
 
 /** The certificate is made once and kept: making one takes a moment and a library that is loaded for it alone. */
@@ -100,7 +143,7 @@ async function credentialsOf({ folder, identity }: House): Promise<Credentials |
 }
 
 /** From here on requests are answered. */
-function openHttp(settings: Settings, house: House, appliance: Appliance, doors: Doors, log: Log) {
+function openHttp(settings: Settings, house: House, appliance: Appliance, doors: Doors, log: Log, change: Change) {
   const newAdminToken = settings.adminToken || house.identity.adminTokenHash ? null : newTokenOf(house, log);
   const consoleToken = Buffer.from(systemRandom.bytes(32)).toString('base64url');
   const stopping = new AbortController();
@@ -112,6 +155,7 @@ function openHttp(settings: Settings, house: House, appliance: Appliance, doors:
     adminTokenHashes: createAdminTokenHashes(house, settings.adminToken, consoleToken),
     publicFiles: assets.publicFiles,
     stopping: stopping.signal,
+    renewIdentity: (by) => change.renew(appliance, by),
   });
   doors.open(appliance, (request) => app.fetch(request));
   const url = urlOf(settings.host, doors.port);

@@ -12,7 +12,7 @@ import { createLog } from '../edges/log.ts';
 import { createSystemCrypto, systemClock, systemRandom, systemTimers } from '../edges/system.ts';
 import type { Transport } from '../ports.ts';
 import { askRunning } from './console.ts';
-import { applianceConfig, type House, openHouse } from './house.ts';
+import { applianceConfig, type House, noteOpened, openHouse } from './house.ts';
 
 type Told = { ok: true; text: string } | { ok: false; detail: string };
 
@@ -55,6 +55,7 @@ async function askClosed(settings: Settings, house: House, body: { name: string 
     applianceConfig({ ...settings, peers: [] }, house, { port: 0, meshPort: 0 }),
   );
   if ('detail' in appliance) return refused(appliance.detail);
+  noteOpened(house);
   const token = Buffer.from(systemRandom.bytes(32)).toString('base64url');
   const adminTokenHash = Buffer.from(crypto.sha256(token)).toString('hex');
   const { version, publicFiles } = assets;

@@ -13,7 +13,7 @@ export const replicaIdChars = 26;
 export const replicaIdOf = (sha256: Sha256, publicKey: Uint8Array): string =>
   base32(sha256(publicKey)).slice(0, replicaIdChars);
 
-const alphabet = 'abcdefghijklmnopqrstuvwxyz234567';
+export const base32Alphabet = 'abcdefghijklmnopqrstuvwxyz234567';
 
 /** RFC 4648 base32 in lower case, without padding. */
 export function base32(bytes: Uint8Array): string {
@@ -25,9 +25,9 @@ export function base32(bytes: Uint8Array): string {
     bitCount += 8;
     while (bitCount >= 5) {
       bitCount -= 5;
-      text += alphabet[(bits >> bitCount) & 31];
+      text += base32Alphabet[(bits >> bitCount) & 31];
     }
     bits &= (1 << bitCount) - 1;
   }
-  return bitCount > 0 ? text + alphabet[(bits << (5 - bitCount)) & 31] : text;
+  return bitCount > 0 ? text + base32Alphabet[(bits << (5 - bitCount)) & 31] : text;
 }

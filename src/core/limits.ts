@@ -107,6 +107,27 @@ export const pageCacheBytes = 12 * MiB;
 export const historyRowsMax = 100_000;
 export const historyDaysMax = 30;
 
+// Trust
+
+/** Statements on who is of the shop: each of the largest number of peers let in and shut out again, thirty times over. */
+export const statementsMax = 4096;
+/** Revocations that one statement names: all that a shop will ever see. */
+export const pardonsMax = 256;
+/** Name of an appliance, as others keep it. */
+export const peerNameCharsMax = 200;
+/** Appliances seen on the network and not of the shop, shown to admins; what comes above them is not remembered. */
+export const candidatesMax = 64;
+/** Join codes at once, how long each is good, and how many wrong ones end it (80 bits could stand far more). */
+export const joinCodesMax = 16;
+export const joinCodeMs = 15 * 60_000;
+export const joinCodeFailuresMax = 5;
+/** A code is shown to whoever can be found for so long; then the person is told. */
+export const joinMs = 20_000;
+/** Addresses that one peer may tell, at once. */
+export const toldAddressesMax = 64;
+/** The commit in which somebody let us in, shown to those who have not heard. */
+export const voucherBytesMax = 512 * KiB;
+
 // At rest
 
 /** Looked at this often; at rest is who used less than this share of a core meanwhile. */

@@ -6,8 +6,40 @@ import type { Heads } from './heads.ts';
 export type Role = 'dialer' | 'listener';
 export type ProtocolRange = { readonly min: number; readonly max: number };
 
-/** The first thing either side says: that it holds the shop key, on this very channel. Nothing else is told before. */
-export type ProofMessage = { readonly type: 'proof'; readonly protocol: ProtocolRange; readonly proof: string };
+/**
+ * The first thing either side says: why it should be let in. A key that is known here needs no more than its channel;
+ * whoever is not yet known shows that it holds the shop key or a join code, on this very channel, or who let it in.
+ * Nothing else is told before.
+ */
+export type ProofMessage = {
+  readonly type: 'proof';
+  readonly protocol: ProtocolRange;
+  readonly shop: string;
+  /** Of the running process: two at once under one key are an appliance and its copy. */
+  readonly instance: string;
+  /** HMAC under the shop key, hex; empty without one. */
+  readonly proof: string;
+  /** HMAC under the key of a join code. */
+  readonly code?: string | undefined;
+  /** It asks to be let in by whoever minds this appliance; under which name. */
+  readonly asks?: string | undefined;
+  /** The commit, by a member, that says it was let in: base64 of a frame of commits. */
+  readonly voucher?: string | undefined;
+};
+
+/** To whoever may join: the shop is this one. `proof` shows that the sender knows the code, or the shop key, too. */
+export type WelcomeMessage = {
+  readonly type: 'welcome';
+  readonly shop: string;
+  readonly name: string;
+  readonly proof: string;
+};
+
+/** Where other members can be dialed. */
+export type AddressesMessage = {
+  readonly type: 'addresses';
+  readonly peers: readonly { readonly id: string; readonly address: string }[];
+};
 
 export type HelloMessage = {
   readonly type: 'hello' | 'hello_ack';
@@ -104,6 +136,8 @@ export type ByeMessage = { readonly type: 'bye'; readonly reason: string };
 
 export type Message =
   | ProofMessage
+  | WelcomeMessage
+  | AddressesMessage
   | HelloMessage
   | WantMessage
   | AckMessage

@@ -1,7 +1,15 @@
 // A session's state, its events and its effects: the vocabulary of session.ts.
 
 import { type Heads, missingCount } from './heads.ts';
-import type { Message, ProtocolRange, Role, StraysMessage } from './message.ts';
+import type {
+  AddressesMessage,
+  Message,
+  ProofMessage,
+  ProtocolRange,
+  Role,
+  StraysMessage,
+  WelcomeMessage,
+} from './message.ts';
 
 /** What the session knows of its own side; read anew for each event. */
 export type OwnSide = {
@@ -19,15 +27,24 @@ export type OwnSide = {
   /** Hashes of the ranges of a part of our books, and the rows of a range; slow. */
   readonly rangeHashes: (part: string) => readonly string[];
   readonly rangeRows: (part: string, range: number) => { readonly [id: string]: string };
-  /** Our proof for this channel; and whether a text is the proof that the other side must give. */
-  readonly proof: () => string;
-  readonly isPeerProof: (proof: string, protocol: ProtocolRange) => boolean;
+  /** What we say of ourselves on this channel; and what becomes of whoever says such a thing there. */
+  readonly proof: () => ProofMessage;
+  readonly judge: (proof: ProofMessage) => Admission;
   /** Id that belongs to the key in the other side's certificate. */
   readonly peerKeyId: string;
   readonly wallMs: number;
   /** Of origins whose common past with the other side is looked for: the number to ask from, below what we hold. */
   readonly askFrom: Heads;
 };
+
+export type Admission =
+  /** Of the shop: go on. */
+  | { readonly kind: 'member' }
+  /** Not of the shop, and may become so. */
+  | { readonly kind: 'newcomer' }
+  /** It is we who want to be let in there. */
+  | { readonly kind: 'host' }
+  | { readonly kind: 'refused'; readonly reason: CloseReason; readonly detail: string };
 
 export type Peer = {
   readonly id: string;
@@ -41,7 +58,7 @@ type InFlight = { readonly origin: string; readonly last: number; readonly bytes
 
 export type Session = {
   readonly role: Role;
-  readonly phase: 'proving' | 'greeting' | 'open' | 'closed';
+  readonly phase: 'proving' | 'asking' | 'greeting' | 'open' | 'closed';
   readonly protocol: number;
   readonly peer: Peer | null;
   /** What the other side is known to hold, durable. */
@@ -92,7 +109,7 @@ export type Event =
   | { readonly kind: 'subscribe'; readonly replicas: readonly string[]; readonly without: readonly string[] }
   | { readonly kind: 'syncRequested'; readonly bidirectional: boolean }
   /** Something for an author of whom we hold what it lacks. */
-  | { readonly kind: 'tell'; readonly message: StraysMessage }
+  | { readonly kind: 'tell'; readonly message: StraysMessage | AddressesMessage | WelcomeMessage }
   /** We hold ops of a replica that we held none of: others may want them from us. */
   | { readonly kind: 'announce' }
   /** Our journal has grown, or the socket has room again. */
@@ -108,6 +125,10 @@ export type Effect =
   /** The other side cannot place what we wrote under these origins of ours. */
   | { readonly kind: 'complained'; readonly origins: readonly string[] }
   | { readonly kind: 'strays'; readonly message: StraysMessage }
+  /** It may join: say so, and the link has done its duty. */
+  | { readonly kind: 'newcomer' }
+  | { readonly kind: 'welcomed'; readonly message: WelcomeMessage }
+  | { readonly kind: 'addresses'; readonly message: AddressesMessage }
   | { readonly kind: 'measured'; readonly rttMs: number; readonly offsetMs: number }
   /** Digests of equal heads were compared. `parts` names what differs, and `ids` which rows, where that is known. */
   | {
@@ -121,6 +142,10 @@ export type Effect =
 export type CloseReason =
   | 'protocol_mismatch'
   | 'not_of_this_shop'
+  | 'not_approved'
+  | 'revoked'
+  | 'cloned'
+  | 'our_own_address'
   | 'handshake_timeout'
   | 'heartbeat_timeout'
   | 'malformed'

@@ -14,7 +14,7 @@ import {
   stallMs,
   windowBytesMax,
 } from './limits.ts';
-import type { HelloMessage, Message, PingMessage, PongMessage, ProtocolRange, WantMessage } from './message.ts';
+import type { HelloMessage, Message, PingMessage, PongMessage, ProofMessage, WantMessage } from './message.ts';
 import type { CloseReason, Effect, Event, OwnSide, Peer, Session, Stepped } from './session-state.ts';
 
 type Subscribe = Extract<Event, { kind: 'subscribe' }>;
@@ -29,7 +29,7 @@ export function step(session: Session, event: Event, own: OwnSide, now: number):
     case 'opened':
       return {
         session,
-        effects: [{ kind: 'send', message: { type: 'proof', protocol: own.protocol, proof: own.proof() } }],
+        effects: [{ kind: 'send', message: own.proof() }],
       };
     case 'message':
       return bounded(onMessage({ ...session, lastFrameAt: now }, event.message, own, now));
@@ -52,7 +52,7 @@ export function step(session: Session, event: Event, own: OwnSide, now: number):
     case 'announce':
       return { session, effects: session.phase === 'open' ? [{ kind: 'send', message: headsMessage(own) }] : [] };
     case 'tell':
-      return { session, effects: session.phase === 'open' ? [{ kind: 'send', message: event.message }] : [] };
+      return { session, effects: mayHear(session, event.message) ? [{ kind: 'send', message: event.message }] : [] };
     case 'wake':
       return { session, effects: nextRead(session, own) };
     case 'tick':
@@ -72,7 +72,11 @@ function onMessage(session: Session, message: Message, own: OwnSide, now: number
   if (message.type === 'bye') return { session, effects: [] };
   if (session.phase === 'proving') {
     if (message.type !== 'proof') return close(session, 'malformed', `${message.type} before a proof`);
-    return onProof(session, message.protocol, message.proof, own);
+    return onProof(session, message, own);
+  }
+  if (session.phase === 'asking') {
+    if (message.type !== 'welcome') return close(session, 'malformed', `${message.type} instead of a welcome`);
+    return { session, effects: [{ kind: 'welcomed', message }] };
   }
   if (session.phase === 'greeting') {
     if (message.type !== (session.role === 'dialer' ? 'hello_ack' : 'hello'))
@@ -82,20 +86,28 @@ function onMessage(session: Session, message: Message, own: OwnSide, now: number
   return onOpenMessage(session, message, own, now);
 }
 
-function onProof(session: Session, range: ProtocolRange, proof: string, own: OwnSide): Stepped {
-  if (!own.isPeerProof(proof, range)) return close(session, 'not_of_this_shop', 'it did not prove the shop key');
+function onProof(session: Session, message: ProofMessage, own: OwnSide): Stepped {
+  const admission = own.judge(message);
+  if (admission.kind === 'refused') return close(session, admission.reason, admission.detail);
+  const range = message.protocol;
   const protocol = Math.min(range.max, own.protocol.max);
   if (protocol < range.min || protocol < own.protocol.min) {
     const older = range.max < own.protocol.min ? 'that appliance' : 'this appliance';
     const detail = `it speaks protocol ${range.min} to ${range.max}, we speak ${own.protocol.min} to ${own.protocol.max}: update ${older}`;
     return close(session, 'protocol_mismatch', detail);
   }
+  if (admission.kind === 'host') return { session: { ...session, phase: 'asking', protocol }, effects: [] };
+  if (admission.kind === 'newcomer') return { session: { ...session, protocol }, effects: [{ kind: 'newcomer' }] };
   const greeting: Session = { ...session, phase: 'greeting', protocol };
   return {
     session: greeting,
     effects: session.role === 'dialer' ? [{ kind: 'send', message: hello('hello', own) }] : [],
   };
 }
+
+/** A welcome is for whoever is not in yet; all else for who is. */
+const mayHear = (session: Session, message: Message): boolean =>
+  message.type === 'welcome' ? session.phase === 'proving' : session.phase === 'open';
 
 const hello = (type: 'hello' | 'hello_ack', own: OwnSide): HelloMessage => ({
   type,
@@ -150,6 +162,8 @@ function onOpenMessage(session: Session, message: Message, own: OwnSide, now: nu
       return onRanges(session, message, own, now);
     case 'rows':
       return onRows(session, message, own);
+    case 'addresses':
+      return { session, effects: [{ kind: 'addresses', message }] };
     case 'strays':
       return { session, effects: [{ kind: 'strays', message }] };
     default:

@@ -29,6 +29,11 @@ export type Identity = {
   readonly privateKeyPem: string;
   /** The shop that this appliance is the first of, while it is of no other. */
   readonly ownShop: string;
+  /** The shop that it has joined; null while it is of its own, or of the shop key's. */
+  readonly joinedShop: string | null;
+  /** Where it was last started, and how often it was; null where that was not noted. */
+  readonly home: Home | null;
+  readonly starts: number;
   /** SHA-256 (hex) of the admin token that was made here; null before one was. */
   readonly adminTokenHash: string | null;
   /** Self-made, of this key; null before one was. */
@@ -50,13 +55,19 @@ export type IdentityFailure = {
 
 export type OpenedIdentity = { readonly ok: true; readonly identity: Identity; readonly isNew: boolean };
 
+/** Two homes are the same when both members are. Neither tells anything but that. */
+export type Home = { readonly folder: string; readonly machine: string };
+
 /** What the file holds. Members that we do not know are kept. */
 type IdentityFile = JsonObject & {
   version: number;
   privateKey: string;
   ownShop: string;
+  joinedShop: string | null;
   adminTokenHash: string | null;
   certificate: string | null;
+  home: Home | null;
+  starts: number;
 };
 
 /** Raised when an older Tillmesh must not touch the file; a new member alone is no reason. */
@@ -81,8 +92,11 @@ export function openIdentity(
     version: fileVersion,
     privateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
     ownShop: base32(sources.random.bytes(17)).slice(0, replicaIdChars),
+    joinedShop: null,
     adminTokenHash: null,
     certificate: null,
+    home: null,
+    starts: 0,
   };
   const failure = writeIdentity(folder, file);
   return failure ?? { ok: true, identity: identityOf(file, privateKey, sources.sha256), isNew: true };
@@ -98,6 +112,30 @@ export function makeAdminToken(
   return changeFile(folder, { adminTokenHash }) ?? { ok: true, token, adminTokenHash };
 }
 
+/** From its next start on the appliance is of this shop. */
+export const keepShop = (folder: string, joinedShop: string): IdentityFailure | undefined =>
+  changeFile(folder, { joinedShop });
+
+/** To be noted once the books are open: a start that fails has changed nothing. */
+export const noteStart = (folder: string, home: Home, starts: number): IdentityFailure | undefined =>
+  changeFile(folder, { home, starts });
+
+/** A key that nobody has had: `replicaId` is known before `keep` puts it in the place of the present one. */
+export function newKey(
+  folder: string,
+  sources: Pick<Sources, 'sha256'>,
+): { replicaId: string; keep(shop: string): IdentityFailure | undefined } {
+  const { privateKey } = crypto.generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const spki = crypto.createPublicKey(privateKey).export({ type: 'spki', format: 'der' });
+  return {
+    replicaId: replicaIdOf(sources.sha256, new Uint8Array(spki.subarray(-publicKeyBytes))),
+    keep(shop) {
+      const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+      return changeFile(folder, { privateKey: pem, certificate: null, joinedShop: shop });
+    },
+  };
+}
+
 export function keepCertificate(folder: string, certificatePem: string): IdentityFailure | undefined {
   return changeFile(folder, { certificate: certificatePem });
 }
@@ -105,7 +143,9 @@ export function keepCertificate(folder: string, certificatePem: string): Identit
 /** Reads again before it writes: another command may have changed the file since. */
 function changeFile(
   folder: string,
-  change: Partial<Pick<IdentityFile, 'adminTokenHash' | 'certificate'>>,
+  change: Partial<
+    Pick<IdentityFile, 'privateKey' | 'joinedShop' | 'adminTokenHash' | 'certificate' | 'home' | 'starts'>
+  >,
 ): IdentityFailure | undefined {
   const read = readIdentity(folder);
   return read.ok ? writeIdentity(folder, { ...read.file, ...change }) : read;
@@ -120,6 +160,9 @@ function identityOf(file: IdentityFile, privateKey: KeyObject, sha256: Sha256): 
     signer: { publicKey, sign: (message) => crypto.sign('sha256', message, key) },
     privateKeyPem: file.privateKey,
     ownShop: file.ownShop,
+    joinedShop: file.joinedShop,
+    home: file.home,
+    starts: file.starts,
     adminTokenHash: file.adminTokenHash,
     certificatePem: isCertificateOf(file.certificate, privateKey) ? file.certificate : null,
   };
@@ -157,8 +200,9 @@ function readIdentity(folder: string): ReadIdentity | IdentityFailure {
   if (wrong) return malformed(path, `has no good "${wrong}"`);
   const privateKey = parsePrivateKey(String(file.privateKey));
   if (!privateKey) return malformed(path, 'holds no private key of the kind P-256');
-  const { adminTokenHash = null, certificate = null } = file;
-  return { ok: true, file: { ...file, adminTokenHash, certificate } as IdentityFile, privateKey };
+  const { joinedShop = null, adminTokenHash = null, certificate = null, home = null, starts = 0 } = file;
+  const whole = { ...file, joinedShop, adminTokenHash, certificate, home: isHome(home) ? home : null, starts };
+  return { ok: true, file: whole as IdentityFile, privateKey };
 }
 
 /** A copy made by hand is often readable by all. Some file systems keep no rights; there is nothing to be done then. */
@@ -175,9 +219,17 @@ function wrongMember(file: JsonObject): string | undefined {
   if (file.version !== fileVersion) return 'version';
   if (typeof file.privateKey !== 'string') return 'privateKey';
   if (typeof file.ownShop !== 'string' || !/^[a-z2-7]{26}$/.test(file.ownShop)) return 'ownShop';
+  if (!isShopOrAbsent(file.joinedShop)) return 'joinedShop';
+  if (file.starts !== undefined && !Number.isSafeInteger(file.starts)) return 'starts';
   if (!isTextOrAbsent(file.adminTokenHash)) return 'adminTokenHash';
   return isTextOrAbsent(file.certificate) ? undefined : 'certificate';
 }
+
+const isShopOrAbsent = (value: unknown): boolean =>
+  value === undefined || value === null || (typeof value === 'string' && /^[a-z2-7]{26}$/.test(value));
+
+const isHome = (value: unknown): value is Home =>
+  isJsonObject(value) && typeof value.folder === 'string' && typeof value.machine === 'string';
 
 function parsePrivateKey(pem: string): KeyObject | undefined {
   try {

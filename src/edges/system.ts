@@ -2,9 +2,9 @@
 
 import crypto, { type KeyObject } from 'node:crypto';
 import Database from 'better-sqlite3';
-import { publicKeyBytes, signatureBytes } from '../core/identity.ts';
+import { base32, publicKeyBytes, replicaIdChars, signatureBytes } from '../core/identity.ts';
 import { publicKeysCachedMax } from '../core/limits.ts';
-import type { Clock, Crypto, OpenDatabase, Random, Timers } from '../ports.ts';
+import type { Clock, Crypto, OpenDatabase, Random, ShopOfKey, Timers } from '../ports.ts';
 
 export const systemClock: Clock = {
   now: () => Date.now(),
@@ -40,6 +40,7 @@ export function createSystemCrypto(): Crypto {
   return {
     sha256,
     hmacSha256: (key, input) => crypto.createHmac('sha256', key).update(input).digest(),
+    shopOfKey,
     verify(publicKey, message, signature) {
       if (signature.length !== signatureBytes) return false;
       const key = keyOf(publicKey);
@@ -92,4 +93,13 @@ export function createOpenDatabase(addon?: object): OpenDatabase {
   // The declaration knows a path only; the library takes the exports of a loaded addon too.
   const binding = addon ? { nativeBinding: addon as unknown as string } : {};
   return (path, { readonly }) => new Database(path, { readonly, ...binding });
+}
+
+/**
+ * Everybody who has the key computes the same shop. The id is public, so the derivation (scrypt, RFC 7914) is slow: a key
+ * that a person made up is not found by trying words against it.
+ */
+function shopOfKey(text: string): ShopOfKey {
+  const derived = crypto.scryptSync(text, 'tillmesh-shop-1', 64, { N: 16_384, r: 8, p: 1 });
+  return { shop: base32(derived.subarray(32)).slice(0, replicaIdChars), key: derived.subarray(0, 32) };
 }

@@ -1,16 +1,35 @@
 // The mesh as people see and steer it: status, counters, peers.
 
-import { failure, type Outcome } from '../core/command.ts';
+import { type Failure, failure, type Outcome } from '../core/command.ts';
 import { syncDebounceMs } from '../core/limits.ts';
-import { type AddressState, newAddress } from './dialer.ts';
+import type { Trust } from '../core/membership.ts';
+import { fingerprintWords } from '../protocol/fingerprint.ts';
+import { hasOwnBooks } from '../storage/carry.ts';
+import { type AddressSource, type AddressState, newAddress } from './dialer.ts';
 import type { Link } from './link.ts';
 import type { ConnectionStats, Mesh, MeshStatus, PeerState, PeerStatus } from './mesh.ts';
 import type { MeshParts } from './parts.ts';
 import type { PeerEntry } from './peer-book.ts';
+import type { Candidate } from './trust/candidates.ts';
+import { createJoining } from './trust/joining.ts';
 
 type Control = Pick<
   Mesh,
-  'status' | 'stats' | 'toggle' | 'reconnect' | 'peers' | 'addPeer' | 'changePeer' | 'removePeer' | 'sync'
+  | 'status'
+  | 'stats'
+  | 'toggle'
+  | 'reconnect'
+  | 'peers'
+  | 'addPeer'
+  | 'changePeer'
+  | 'removePeer'
+  | 'makeJoinCode'
+  | 'join'
+  | 'cancelJoin'
+  | 'shopKey'
+  | 'rotateShopKey'
+  | 'vouchFor'
+  | 'sync'
 >;
 
 /** Attempts after which an address that does not answer counts as offline. */
@@ -20,16 +39,29 @@ export function createMeshControl(
   parts: MeshParts,
   switches: { setEnabled(enabled: boolean): void },
 ): Control & { staticAddresses(): string[] } {
-  const { ports, storage, config, peers, dialer, alarms, links } = parts;
+  const { ports, storage, config, peers, members, candidates, dialer, alarms, links } = parts;
+  const joining = createJoining(parts);
   const lastSyncAt = new Map<string, number>();
 
+  /** Whom we know; of whom others say that they are of the shop, or no longer; who was seen; where nobody was seen yet. */
   function allPeers(): PeerStatus[] {
     const known = peers.all().map((entry) => peerStatus(parts, entry));
-    const ids = new Set(peers.all().map((entry) => entry.id));
-    const unknown = dialer
+    const ids = new Set([config.replicaId, 'self', ...peers.all().map(({ id }) => id)]);
+    const { members: trusted, revoked } = members.now();
+    const heardOf = [...trusted, ...revoked].filter((id) => !ids.has(id));
+    for (const id of heardOf) ids.add(id);
+    const seen = candidates.all().filter(({ id }) => !ids.has(id));
+    for (const { id } of seen) ids.add(id);
+    const places = new Set([...known, ...seen].map(({ address }) => address));
+    const empty = dialer
       .addresses()
-      .filter(({ peerId }) => peerId !== 'self' && (peerId === null || !ids.has(peerId)));
-    return [...known, ...unknown.map(addressStatus)];
+      .filter(({ peerId, address }) => !places.has(address) && (peerId === null || !ids.has(peerId)));
+    return [
+      ...known,
+      ...heardOf.map((id) => heardStatus(parts, id)),
+      ...seen.map((candidate) => candidateStatus(parts, candidate)),
+      ...empty.map(addressStatus),
+    ];
   }
 
   function status(): MeshStatus {
@@ -37,20 +69,25 @@ export function createMeshControl(
     const trusted = all.filter((peer) => peer.trust === 'trusted' && peer.id !== null);
     const times = trusted.map((peer) => peer.verifiedEqualAt);
     const addresses = dialer.addresses();
+    const countFrom = (source: AddressSource) => addresses.filter((address) => address.source === source).length;
     const walAlarm = storage.walAlarm();
     return {
       enabled: parts.isEnabled(),
       replicaId: config.replicaId,
+      words: fingerprintWords(config.replicaId),
       name: config.name,
       shop: config.shop,
       port: config.port,
       meshPort: config.meshPort,
+      asked: joining.askedOf(),
       connected: links.size,
       verifiedEqualAt: times.length > 0 && times.every((at) => at !== null) ? Math.min(...(times as number[])) : null,
       discovery: {
         mdns: { enabled: false },
-        static: addresses.filter((address) => address.source === 'static').length,
-        remembered: addresses.filter((address) => address.source === 'remembered').length,
+        static: countFrom('static'),
+        remembered: countFrom('remembered'),
+        told: countFrom('told'),
+        seen: countFrom('seen'),
       },
       peers: all,
       alarms: [...alarms.all(), ...(walAlarm ? [{ code: 'wal_large', detail: walAlarm, at: ports.clock.now() }] : [])],
@@ -82,18 +119,49 @@ export function createMeshControl(
     return { ok: true, result: known ?? addressStatus(newAddress(address, 'static')) };
   }
 
-  function changePeer(id: string, change: Parameters<Mesh['changePeer']>[1]): Outcome<PeerStatus> {
-    const entry = peers.get(id);
-    if (!entry) return noPeer();
-    if (change.name !== undefined) entry.name = change.name;
-    if (change.trust !== undefined) entry.trust = change.trust;
-    peers.save(entry);
-    if (entry.trust !== 'trusted') parts.closePeer(id, 'no longer trusted');
-    else dialer.dialNow();
-    return { ok: true, result: peerStatus(parts, entry) };
+  function changePeer(id: string, change: Parameters<Mesh['changePeer']>[1], by: string): Outcome<PeerStatus> {
+    const status = allPeers().find((peer) => peer.id === id);
+    if (!status) return noPeer();
+    const trouble = change.trust === undefined ? undefined : changeTrust(id, status, change.trust, by);
+    if (trouble) return trouble;
+    const entry = change.name === undefined ? undefined : peers.meet(id, change.name);
+    if (entry && change.name !== undefined) {
+      entry.name = change.name;
+      peers.save(entry);
+    }
+    return { ok: true, result: allPeers().find((peer) => peer.id === id) ?? status };
+  }
+
+  function changeTrust(id: string, status: PeerStatus, trust: Trust, by: string): Failure | undefined {
+    if (trust === status.trust) return undefined;
+    if (trust === 'pending')
+      return failure('trust_not_withdrawn', 'Trust is not taken back half: revoke the appliance to shut it out.');
+    const name = status.name ?? `appliance at ${status.address}`;
+    const said = trust === 'revoked' ? members.shutOut(id, by) : members.letIn(id, { name, via: 'approval', by });
+    if (!said) return notWritten();
+    if (trust === 'revoked') {
+      alarms.clear(`refused ${id}`);
+      candidates.remove(id);
+      parts.closePeer(id, 'it was shut out of the shop');
+      return undefined;
+    }
+    alarms.clear(`asks ${id}`);
+    alarms.clear(`revoked ${id}`);
+    meetHalfWay(id);
+    return undefined;
+  }
+
+  /** Approved here, and of another shop: an appliance that was never used itself gives its own shop up for that one. */
+  function meetHalfWay(id: string): void {
+    const candidate = candidates.get(id);
+    const isElsewhere = candidate?.shop !== undefined && candidate.shop !== null && candidate.shop !== config.shop;
+    if (isElsewhere && !hasOwnBooks(storage.handle())) joining.join({ peer: id, bringBooks: false }, () => {});
+    if (candidate?.address) dialer.add(candidate.address, 'seen', id);
+    dialer.dialNow();
   }
 
   function removePeer(id: string): Outcome<null> {
+    candidates.remove(id);
     const entry = peers.get(id);
     const address = entry?.address ?? (dialer.addresses().some((known) => known.address === id) ? id : undefined);
     if (!entry && address === undefined) return noPeer();
@@ -131,6 +199,13 @@ export function createMeshControl(
     addPeer,
     changePeer,
     removePeer,
+    makeJoinCode: joining.makeCode,
+    join: joining.join,
+    cancelJoin: joining.cancel,
+    shopKey: () => members.now().shopKey,
+    rotateShopKey: (by) => (members.rotateShopKey(by) ? { ok: true, result: members.now().shopKey } : notWritten()),
+    vouchFor: (replica, by) =>
+      members.letIn(replica, { name: config.name, via: 'renewed', by }) ? { ok: true, result: null } : notWritten(),
     sync,
     staticAddresses: () =>
       (
@@ -141,16 +216,20 @@ export function createMeshControl(
   };
 }
 
-function peerStatus({ links, dialer, storage }: MeshParts, entry: PeerEntry): PeerStatus {
+function peerStatus(parts: MeshParts, entry: PeerEntry): PeerStatus {
+  const { links, dialer, storage, members } = parts;
   const link = links.get(entry.id);
   const address = dialer.addresses().find((known) => known.peerId === entry.id);
   const heads = storage.books.heads();
+  const trust = members.trustOf(entry.id);
   return {
     id: entry.id,
+    words: fingerprintWords(entry.id),
     name: entry.name,
     address: entry.address ?? link?.connection.address ?? null,
-    state: stateOf(link, address, entry),
-    trust: entry.trust,
+    state: stateOf(link, address, trust),
+    trust,
+    asks: parts.candidates.get(entry.id)?.asks ?? false,
     lastSeen: entry.lastSeen,
     lastSync: entry.lastSync,
     pending: link ? link.pending() : missing(entry.heads, heads),
@@ -167,19 +246,51 @@ function missing(held: Readonly<Record<string, number>>, all: Readonly<Record<st
   return Object.entries(all).reduce((sum, [origin, number]) => sum + Math.max(0, number - (held[origin] ?? 0)), 0);
 }
 
-function stateOf(link: Link | undefined, address: AddressState | undefined, entry: PeerEntry): PeerState {
+/** Of the shop, or no longer, as others say; never met. */
+function heardStatus({ dialer, members }: MeshParts, id: string): PeerStatus {
+  const address = dialer.addresses().find((known) => known.peerId === id);
+  const trust = members.trustOf(id);
+  return {
+    ...nobody,
+    id,
+    words: fingerprintWords(id),
+    name: members.nameOf(id),
+    address: address?.address ?? null,
+    state: stateOf(undefined, address, trust),
+    trust,
+    lastError: address?.lastError ?? null,
+  };
+}
+
+function candidateStatus({ dialer }: MeshParts, candidate: Candidate): PeerStatus {
+  const { id, name, address, asks, seenAt } = candidate;
+  const dialed = dialer.addresses().find((known) => known.address === address);
+  const words = fingerprintWords(id);
+  return { ...nobody, id, words, name, address, asks, lastSeen: seenAt, lastError: dialed?.lastError ?? null };
+}
+
+function stateOf(link: Link | undefined, address: AddressState | undefined, trust: Trust): PeerState {
   if (link) return link.pending() + link.behind() > 0 ? 'syncing' : 'connected';
-  if (!address || entry.trust !== 'trusted') return 'disconnected';
+  if (!address || trust !== 'trusted') return 'disconnected';
   if (address.failures >= offlineAfter) return 'offline';
   return address.wasConnected ? 'reconnecting' : 'connecting';
 }
 
 const addressStatus = (address: AddressState): PeerStatus => ({
-  id: null,
-  name: null,
+  ...nobody,
   address: address.address,
   state: address.failures >= offlineAfter ? 'offline' : 'connecting',
+  lastError: address.lastError,
+});
+
+const nobody: PeerStatus = {
+  id: null,
+  words: null,
+  name: null,
+  address: null,
+  state: 'disconnected',
   trust: 'pending',
+  asks: false,
   lastSeen: null,
   lastSync: null,
   pending: 0,
@@ -187,9 +298,9 @@ const addressStatus = (address: AddressState): PeerStatus => ({
   clockOffsetMs: null,
   rttMs: null,
   verifiedEqualAt: null,
-  lastError: address.lastError,
+  lastError: null,
   version: null,
-});
+};
 
 function connectionStats(entry: PeerEntry, link: Link | undefined): ConnectionStats {
   const past = entry.counters;
@@ -206,6 +317,8 @@ function connectionStats(entry: PeerEntry, link: Link | undefined): ConnectionSt
     reconnectAttempts: entry.reconnectAttempts,
   };
 }
+
+const notWritten = () => failure('storage_unavailable', 'It could not be written: nothing has changed. Try again.');
 
 const noPeer = () => failure('not_found', 'There is no such peer.');
 

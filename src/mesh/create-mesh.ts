@@ -4,10 +4,10 @@
 import type { SyncRow } from '../core/books.ts';
 import { survivingLink } from '../core/dial.ts';
 import { type Heads, replicaOf } from '../core/heads.ts';
-import { replicaIdOf } from '../core/identity.ts';
+import { base32, replicaIdOf } from '../core/identity.ts';
 import { connectionsPendingMax } from '../core/limits.ts';
 import { planSubscriptions } from '../core/subscription.ts';
-import type { Connection, Ports, TimerHandle } from '../ports.ts';
+import type { Connection, Ports, Sighting, TimerHandle } from '../ports.ts';
 import { readMeta, writeMeta } from '../storage/state.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Unit } from '../storage/unit.ts';
@@ -23,6 +23,13 @@ import type { Mesh } from './mesh.ts';
 import { createOwnSide } from './own-side.ts';
 import type { MeshConfig, MeshParts } from './parts.ts';
 import { addCounters, createPeerBook, type PeerEntry } from './peer-book.ts';
+import { createTold } from './told.ts';
+import { createAdmission } from './trust/admission.ts';
+import { createCandidates } from './trust/candidates.ts';
+import { createGate } from './trust/gate.ts';
+import { createJoinCodes } from './trust/join-codes.ts';
+import { createMembers } from './trust/members.ts';
+import { createWish, type Welcome } from './trust/wish.ts';
 import { createUpkeep } from './upkeep.ts';
 
 export type RunningMesh = Mesh & {
@@ -30,6 +37,9 @@ export type RunningMesh = Mesh & {
   stop(): void;
   wake(unit: Unit | null): void;
   accept(connection: Connection): void;
+  /** Somebody says, on the network, that an appliance is at an address; that it is no longer. */
+  seen(sighting: Sighting): void;
+  gone(replicaId: string): void;
 };
 
 const tickMs = 1_000;
@@ -37,12 +47,13 @@ const steadyMs = 10_000;
 /** Hourly: what matters is written when it happens, and cards wear. */
 const upkeepEveryTicks = 3600;
 
-export function createMesh(
-  ports: Ports,
-  storage: Storage,
-  config: MeshConfig,
-  recordSync: (row: SyncRow) => void,
-): RunningMesh {
+export type MeshEvents = {
+  recordSync(row: SyncRow): void;
+  /** Another shop has let us in, as we asked. */
+  welcomed(welcome: Welcome): void;
+};
+
+export function createMesh(ports: Ports, storage: Storage, config: MeshConfig, above: MeshEvents): RunningMesh {
   const { clock, log } = ports;
   const links = new Map<string, Link>();
   /** Connections that have not greeted yet, with the address that we dialed, if we did. */
@@ -50,6 +61,12 @@ export function createMesh(
   const addressByLink = new WeakMap<Link, AddressState>();
   const alarms = createAlarms(clock);
   const peers = createPeerBook(storage);
+  const members = createMembers(ports, storage, config);
+  const candidates = createCandidates(clock);
+  const wish = createWish(ports, (welcome) => {
+    storage.note(({ statements }) => writeMeta(statements, 'asks', null));
+    above.welcomed(welcome);
+  });
   let enabled = readMeta(storage.handle().statements, 'mesh_enabled', true);
   let timer: TimerHandle | null = null;
   let ticks = 0;
@@ -68,7 +85,12 @@ export function createMesh(
     ports,
     storage,
     config,
+    instance: base32(ports.random.bytes(16)),
     peers,
+    members,
+    candidates,
+    codes: createJoinCodes(ports),
+    wish,
     dialer,
     alarms,
     links,
@@ -76,7 +98,10 @@ export function createMesh(
     replan,
     closePeer: (id, reason) => links.get(id)?.close(reason),
   };
-  const upkeep = createUpkeep(parts, recordSync);
+  const upkeep = createUpkeep(parts, above.recordSync);
+  const admission = createAdmission(parts);
+  const gate = createGate(parts, admission);
+  const told = createTold(parts);
   const claims = createClaims(parts);
   const forks: Forks = createForks(parts);
   const inbox: Inbox = createInbox(ports, storage, {
@@ -91,7 +116,7 @@ export function createMesh(
   });
 
   const events: LinkEvents = {
-    own: createOwnSide(parts, (link) => forks.askFrom(link)),
+    own: createOwnSide(parts, admission, (link) => forks.askFrom(link)),
     greeted,
     peerHeads,
     commits: (link, frame, bytes) => inbox.push(link, frame, bytes),
@@ -102,21 +127,20 @@ export function createMesh(
       if (equal) forks.level(link);
       upkeep.compared(link, equal, differing, ids);
     },
+    newcomer: gate.newcomer,
+    welcomed: gate.welcomed,
+    addresses: (_link, message) => told.heard(message.peers),
     refused(link, reason, detail) {
-      const who = link.peer?.name ?? `an appliance at ${link.connection.address}`;
-      log.warn('a peer was refused', { reason, peer: link.peerKeyId, address: link.connection.address, detail });
-      if (reason === 'heartbeat_timeout') return;
-      alarms.raise(`refused ${link.peerKeyId}`, 'peer_refused', `${who} was refused: ${detail}.`);
-      const address = strangers.get(link);
-      if (address) address.lastError = detail;
+      const dialed = strangers.get(link) ?? null;
+      gate.refused(link, reason, detail, dialed);
+      if (dialed) dialed.lastError = detail;
     },
     closed,
   };
 
   function open(connection: Connection, address: AddressState | null): void {
     const peerKeyId = replicaIdOf(ports.crypto.sha256, connection.peerKey);
-    const reason = reasonToRefuse(peerKeyId);
-    if (peerKeyId === config.replicaId && address) address.peerId = 'self';
+    const reason = stopped ? 'the appliance stops' : gate.reasonToRefuse(peerKeyId);
     if (reason !== undefined) {
       connection.close(reason);
       if (address) dialer.failed(address, reason);
@@ -127,20 +151,6 @@ export function createMesh(
     strangers.set(link, address);
     if (address) addressByLink.set(link, address);
     link.dispatch({ kind: 'opened' });
-  }
-
-  function reasonToRefuse(peerKeyId: string): string | undefined {
-    if (stopped || !enabled) return 'the mesh is turned off here';
-    if (peerKeyId === config.replicaId) return 'this is our own address';
-    if (peers.get(peerKeyId)?.trust === 'revoked') {
-      alarms.raise(
-        `revoked ${peerKeyId}`,
-        'revoked_peer',
-        `The revoked appliance ${peers.get(peerKeyId)?.name} tries to connect.`,
-      );
-      return 'this appliance is revoked';
-    }
-    return undefined;
   }
 
   /** Whoever fills the places and says nothing must not keep the shop's own appliances out. */
@@ -156,8 +166,13 @@ export function createMesh(
     strangers.delete(link);
     const entry = peers.meet(peer.id, peer.name);
     if (!entry || stopped) return link.close('no room for another peer');
+    if (!gate.isAlone(link, entry)) return link.close('another process under its key is linked');
     const standing = links.get(peer.id);
-    if (standing) {
+    if (standing && standing.instance !== link.instance) {
+      // It was started anew, and the link of its process before has not been missed yet.
+      links.delete(peer.id);
+      standing.close('the peer was started anew');
+    } else if (standing) {
       const survivor = survivingLink(claimOf(standing), claimOf(link)).link;
       const loser = survivor === link ? standing : link;
       if (loser === link) {
@@ -174,8 +189,8 @@ export function createMesh(
     entry.lastError = null;
     rememberAddress(link, entry, address ?? null);
     peers.save(entry);
-    alarms.clear(`refused ${peer.id}`);
     log.info('linked to a peer', { peer: peer.name, id: peer.id, address: link.connection.address });
+    told.greeted(link);
   }
 
   const claimOf = (link: Link) => ({
@@ -209,6 +224,8 @@ export function createMesh(
     const entry = entryOf(link);
     if (entry) entry.heads = heads;
     upkeep.protectOwnNumbers(heads);
+    // Not earlier: an old copy of our disk must not write under numbers that it has used before.
+    if (link.peer) gate.proved(link, link.peer.name);
     forks.compare(link, heads, hashes);
     replan();
   }
@@ -263,9 +280,22 @@ export function createMesh(
   }
 
   function isWanted(address: AddressState): boolean {
-    if (stopped || !enabled || config.shopKey === null || address.peerId === 'self') return false;
-    const { peerId } = address;
-    return peerId === null || (!links.has(peerId) && peers.get(peerId)?.trust !== 'revoked');
+    const { peerId, source } = address;
+    if (stopped || !enabled || peerId === 'self' || members.now().revoked.has(config.replicaId)) return false;
+    if (peerId !== null && (links.has(peerId) || members.trustOf(peerId) === 'revoked')) return false;
+    // Where a person said that a peer is, whoever answers is shown to him.
+    if (wish.isAny() || source === 'static' || peerId === null) return true;
+    return members.trustOf(peerId) === 'trusted' || members.shopKey() !== null;
+  }
+
+  function seen({ replicaId, address, name, shop }: Sighting): void {
+    if (stopped || replicaId === config.replicaId) return;
+    const trust = members.trustOf(replicaId);
+    if (trust === 'pending') candidates.note(replicaId, { address, name, shop });
+    const isLookedFor = trust === 'trusted' || (trust === 'pending' && (wish.isAny() || members.shopKey() !== null));
+    if (!isLookedFor || links.has(replicaId)) return;
+    dialer.add(address, 'seen', replicaId);
+    dialer.hurry(address);
   }
 
   function tick(): void {
@@ -296,23 +326,31 @@ export function createMesh(
     start() {
       for (const address of [...config.staticPeers, ...control.staticAddresses()]) dialer.add(address, 'static');
       for (const entry of peers.all()) {
-        if (entry.address === null || entry.trust !== 'trusted') continue;
-        dialer.add(entry.address, 'remembered');
+        if (entry.address === null) continue;
+        dialer.add(entry.address, 'remembered', entry.id);
         for (const known of dialer.addresses()) if (known.address === entry.address) known.peerId = entry.id;
       }
+      wish.byApproval(readMeta<string | null>(storage.handle().statements, 'asks', null));
       forks.followAll();
       timer = ports.timers.after(tickMs, tick);
     },
     wake(unit) {
       if (stopped) return;
       announceNewReplicas();
+      if (gate.review()) {
+        told.review();
+        dialer.dialNow();
+      }
       for (const link of links.values()) link.dispatch({ kind: 'wake' });
       if (unit && unit.forkStatements.length > 0) forks.follow(unit.forkStatements);
     },
     accept: (connection) => open(connection, null),
+    seen,
+    gone: candidates.remove,
     stop() {
       stopped = true;
       timer?.cancel();
+      wish.stop();
       dialer.stop();
       for (const [id, link] of links) {
         const entry = peers.get(id);

@@ -1,11 +1,13 @@
-// Addresses and when to dial them: the static list, and what was remembered of trusted peers. It never gives up on any of
-// them, and dials at once when told that there is life.
+// Addresses and when to dial them: the static list, what was remembered of trusted peers, what peers tell and what is seen on
+// the network. It never gives up on the first two, lets go of the others when nobody answers (they come again), and dials
+// at once when told that there is life.
 
 import { redialDelayMs } from '../core/dial.ts';
 import { peersMax } from '../core/limits.ts';
 import type { Connection, Ports, TimerHandle } from '../ports.ts';
 
-export type AddressSource = 'static' | 'remembered';
+/** Given by a person; where a peer was before; told by a peer; seen on the network. */
+export type AddressSource = 'static' | 'remembered' | 'told' | 'seen';
 
 export type AddressState = {
   readonly address: string;
@@ -13,7 +15,9 @@ export type AddressState = {
   /** Who answered there; 'self' when it was we. */
   peerId: string | null;
   failures: number;
+  /** The attempt under way, and since when (monotonic milliseconds). */
   isDialing: boolean;
+  dialedAt: number;
   /** There was a sign of life while an attempt was under way: should that fail, another follows at once. */
   isHurried: boolean;
   wasConnected: boolean;
@@ -30,8 +34,10 @@ export type DialerEvents = {
 
 export type Dialer = {
   addresses(): AddressState[];
-  /** False when there is no room for another address. */
-  add(address: string, source: AddressSource): boolean;
+  /** False when there is no room for another address. `peerId`: who should answer there, where that is said. */
+  add(address: string, source: AddressSource, peerId?: string): boolean;
+  /** Somebody is there now: dial at once, also beside an attempt that still waits for an answer. */
+  hurry(address: string): void;
   remove(address: string): void;
   /** An attempt, or the link it became, has failed: dial again later. */
   failed(address: AddressState, reason: string): void;
@@ -40,6 +46,13 @@ export type Dialer = {
   stop(): void;
 };
 
+/** An answer on a LAN takes a hundredth of this. */
+const hurryMs = 500;
+/** Attempts after which an address that was only told or seen is let go of. */
+const attemptsMax = 6;
+const hasHopeFor = ({ source, failures }: AddressState): boolean =>
+  source === 'static' || source === 'remembered' || failures < attemptsMax;
+
 /** An address of which nothing is known yet. */
 export const newAddress = (address: string, source: AddressSource): AddressState => ({
   address,
@@ -47,6 +60,7 @@ export const newAddress = (address: string, source: AddressSource): AddressState
   peerId: null,
   failures: 0,
   isDialing: false,
+  dialedAt: 0,
   isHurried: false,
   wasConnected: false,
   lastError: null,
@@ -57,16 +71,23 @@ export function createDialer(ports: Ports, events: DialerEvents): Dialer {
   const states = new Map<string, AddressState>();
   let stopped = false;
 
+  /** Each state's last attempt: what becomes of an earlier one is of no interest. */
+  const attempts = new WeakMap<AddressState, number>();
+
   function dial(state: AddressState): void {
     state.timer?.cancel();
     state.timer = null;
     if (stopped || state.isDialing || !events.isWanted(state)) return;
+    const attempt = (attempts.get(state) ?? 0) + 1;
+    attempts.set(state, attempt);
     state.isDialing = true;
+    state.dialedAt = ports.clock.monotonic();
     state.isHurried = false;
     events.dialing(state);
     ports.transport.dial(state.address, (outcome) => {
-      state.isDialing = false;
-      if (stopped || states.get(state.address) !== state) {
+      const isLast = attempts.get(state) === attempt;
+      if (isLast) state.isDialing = false;
+      if (stopped || states.get(state.address) !== state || !isLast) {
         if (outcome.ok) outcome.connection.close('no longer wanted');
         return;
       }
@@ -82,19 +103,26 @@ export function createDialer(ports: Ports, events: DialerEvents): Dialer {
     state.lastError = reason;
     state.failures += 1;
     state.timer?.cancel();
+    state.timer = null;
+    if (hasHopeFor(state)) wait(state);
+    else states.delete(state.address);
+  }
+
+  function wait(state: AddressState): void {
     state.timer = ports.timers.after(redialDelayMs(state.failures, ports.random.fraction()), () => dial(state));
   }
 
   return {
     addresses: () => [...states.values()],
-    add(address, source) {
+    add(address, source, peerId) {
       const known = states.get(address);
       if (known) {
         if (source === 'static') known.source = source;
+        if (peerId !== undefined && known.failures > 0) known.peerId = peerId;
         return true;
       }
       if (states.size >= peersMax * 2) return false;
-      const state = newAddress(address, source);
+      const state = { ...newAddress(address, source), peerId: peerId ?? null };
       states.set(address, state);
       ports.timers.soon(() => dial(state));
       return true;
@@ -104,6 +132,14 @@ export function createDialer(ports: Ports, events: DialerEvents): Dialer {
       states.delete(address);
     },
     failed,
+    hurry(address) {
+      const state = states.get(address);
+      if (!state) return;
+      // What was sent into a broken network is sent again later and later: a new attempt is quicker.
+      if (state.isDialing && ports.clock.monotonic() - state.dialedAt > hurryMs) state.isDialing = false;
+      state.isHurried = state.isDialing;
+      dial(state);
+    },
     dialNow() {
       for (const state of states.values()) {
         state.isHurried = state.isDialing;

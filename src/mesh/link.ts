@@ -3,7 +3,7 @@
 
 import type { Heads } from '../core/heads.ts';
 import { frameBytesMax, linkBufferBytesMax, socketBufferBytesMax } from '../core/limits.ts';
-import type { Role, StraysMessage } from '../core/message.ts';
+import type { AddressesMessage, Role, StraysMessage, WelcomeMessage } from '../core/message.ts';
 import { step } from '../core/session.ts';
 import {
   behindCount,
@@ -47,6 +47,9 @@ export type LinkEvents = {
   commits(link: Link, frame: CommitsFrame, bytes: number): void;
   complained(link: Link, origins: readonly string[]): void;
   strays(link: Link, message: StraysMessage): void;
+  newcomer(link: Link): void;
+  welcomed(link: Link, message: WelcomeMessage): void;
+  addresses(link: Link, message: AddressesMessage): void;
   measured(link: Link, rttMs: number, offsetMs: number): void;
   compared(link: Link, equal: boolean, parts: readonly string[], ids: readonly string[]): void;
   refused(link: Link, reason: CloseReason, detail: string): void;
@@ -62,6 +65,8 @@ export type Link = {
   readonly refused: Set<string>;
   /** Origins whose history here and there is not one. */
   readonly forked: Set<string>;
+  /** Of the other end's process; null before it has said so. */
+  instance: string | null;
   exchange: Exchange;
   lastRecordedAt: number;
   peer: Peer | null;
@@ -92,6 +97,7 @@ export function createLink(
     counters: { messagesSent: 0, messagesReceived: 0, bytesSent: 0, bytesReceived: 0, lastPing: null, lastPong: null },
     refused: new Set(),
     forked: new Set(),
+    instance: null,
     exchange: newExchange(clock.now()),
     lastRecordedAt: Number.NEGATIVE_INFINITY,
     peer: null,
@@ -139,6 +145,12 @@ export function createLink(
         return events.complained(link, effect.origins);
       case 'strays':
         return events.strays(link, effect.message);
+      case 'newcomer':
+        return events.newcomer(link);
+      case 'welcomed':
+        return events.welcomed(link, effect.message);
+      case 'addresses':
+        return events.addresses(link, effect.message);
       case 'measured':
         link.counters.lastPong = clock.now();
         return events.measured(link, effect.rttMs, effect.offsetMs);

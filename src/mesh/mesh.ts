@@ -2,18 +2,24 @@
 
 import type { Outcome } from '../core/command.ts';
 import type { Heads } from '../core/heads.ts';
+import type { Membership, Trust } from '../core/membership.ts';
+import type { JoinCode } from './trust/join-codes.ts';
+import type { JoinAnswer, JoinRequest } from './trust/joining.ts';
 
 export type PeerState = 'connecting' | 'connected' | 'syncing' | 'disconnected' | 'reconnecting' | 'offline';
-export type Trust = 'pending' | 'trusted' | 'revoked';
 
 /** Times are Unix milliseconds, null for never. */
 export type PeerStatus = {
   /** Replica id; null while an address has not yet shown who is there. */
   id: string | null;
+  /** Its key, as six words to compare. */
+  words: string | null;
   name: string | null;
   address: string | null;
   state: PeerState;
   trust: Trust;
+  /** It asks to be let in. */
+  asks: boolean;
   lastSeen: number | null;
   lastSync: number | null;
   /** Ops that we hold and the peer has not acknowledged; and that it holds and we do not. */
@@ -30,14 +36,18 @@ export type PeerStatus = {
 export type MeshStatus = {
   enabled: boolean;
   replicaId: string;
+  /** Our own key, as six words to compare. */
+  words: string | null;
   name: string;
   shop: string;
   port: number;
   meshPort: number;
+  /** Replica id of the appliance that was asked to let us in. */
+  asked: string | null;
   connected: number;
   /** When every trusted peer was last compared equal with us; null when some never was, or there is none. */
   verifiedEqualAt: number | null;
-  discovery: { mdns: { enabled: boolean }; static: number; remembered: number };
+  discovery: { mdns: { enabled: boolean }; static: number; remembered: number; told: number; seen: number };
   peers: PeerStatus[];
   /** What needs an eye: each a sentence with its cause. */
   alarms: { code: string; detail: string; at: number }[];
@@ -83,10 +93,21 @@ export type Mesh = {
   reconnect(): void;
   peers(): PeerStatus[];
   addPeer(address: string): Outcome<PeerStatus>;
-  changePeer(id: string, change: { trust?: Trust; name?: string }): Outcome<PeerStatus>;
+  /** `by`: the credential that asks. Trust and its end are said to the whole shop. */
+  changePeer(id: string, change: { trust?: Trust; name?: string }, by: string): Outcome<PeerStatus>;
   removePeer(id: string): Outcome<null>;
   /** "Sync now". Debounced and single-flight: `started` tells whether this call started one. */
   sync(id: string, bidirectional: boolean): Outcome<{ started: boolean }>;
+  makeJoinCode(): JoinCode;
+  /** To be of another shop. `done` is called once, within some 20 s. */
+  join(request: JoinRequest, done: (outcome: Outcome<JoinAnswer>) => void): void;
+  cancelJoin(): void;
+  /** What lets appliances in unattended now. */
+  shopKey(): Membership['shopKey'];
+  /** A new one; the one before lets nobody in any more. */
+  rotateShopKey(by: string): Outcome<Membership['shopKey']>;
+  /** Says that another key of ours is of the shop. */
+  vouchFor(replica: string, by: string): Outcome<null>;
   gossip: {
     info(): GossipInfo;
     /** `since`: a cursor from an earlier answer (heads), or a time; nothing is ever skipped. */

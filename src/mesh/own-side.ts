@@ -1,10 +1,10 @@
-// Our own side as sessions see it: who we are, our proof for a channel, and heads and digests, computed once for each
+// Our own side as sessions see it: who we are, whom we let in, and heads and digests, computed once for each
 // state of the books.
 
 import { type Heads, headsText } from '../core/heads.ts';
 import { canonicalJson } from '../core/json.ts';
 import { rangeRowsMax } from '../core/limits.ts';
-import type { ProtocolRange, Role } from '../core/message.ts';
+import type { ProofMessage } from '../core/message.ts';
 import { hex } from '../core/op.ts';
 import type { OwnSide } from '../core/session-state.ts';
 import type { Crypto } from '../ports.ts';
@@ -14,23 +14,17 @@ import { headsOf, type Part, type StorageState } from '../storage/state.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Link } from './link.ts';
 import type { MeshParts } from './parts.ts';
-import { isSameSecret, proofText } from './proof.ts';
+import type { Admitting } from './trust/admission.ts';
 
 export function createOwnSide(
   { ports, storage, config }: MeshParts,
+  admission: Pick<Admitting, 'proof' | 'judge'>,
   askFrom: (link: Link) => Heads,
 ): (link: Link) => OwnSide {
   const booksNow = createBooksSide(storage, ports.crypto);
-  const { replicaId: id, name, version, shop, meshPort, shopKey } = config;
+  const { replicaId: id, name, version, shop, meshPort } = config;
   return (link) => {
-    const { connection, role, peerKeyId } = link;
-    const ownKey = ports.signer.publicKey;
-    const claim = (claimed: Role, key: Uint8Array, otherKey: Uint8Array, protocol: ProtocolRange) =>
-      shopKey ? proofText(ports.crypto, shopKey, connection, { role: claimed, key, otherKey, protocol }) : '';
-    const proof = () => claim(role, ownKey, connection.peerKey, protocolRange);
-    const isPeerProof = (text: string, protocol: ProtocolRange) =>
-      shopKey !== null &&
-      isSameSecret(text, claim(role === 'dialer' ? 'listener' : 'dialer', connection.peerKey, ownKey, protocol));
+    const { peerKeyId } = link;
     const wallMs = Math.max(0, Math.trunc(ports.clock.now()));
     return Object.assign(booksNow(), {
       id,
@@ -39,8 +33,8 @@ export function createOwnSide(
       shop,
       meshPort,
       protocol: protocolRange,
-      proof,
-      isPeerProof,
+      proof: () => admission.proof(link),
+      judge: (message: ProofMessage) => admission.judge(link, message),
       peerKeyId,
       wallMs,
       askFrom: askFrom(link),

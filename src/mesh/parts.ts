@@ -1,16 +1,21 @@
 // What the parts of the mesh share.
 
-import type { Ports } from '../ports.ts';
+import type { Ports, ShopOfKey } from '../ports.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Alarms } from './alarms.ts';
 import type { Dialer } from './dialer.ts';
 import type { Link } from './link.ts';
 import type { PeerBook } from './peer-book.ts';
+import type { Candidates } from './trust/candidates.ts';
+import type { JoinCodes } from './trust/join-codes.ts';
+import type { Members } from './trust/members.ts';
+import type { Wish } from './trust/wish.ts';
 
 export type MeshConfig = {
   replicaId: string;
   shop: string;
-  shopKey: Uint8Array | null;
+  /** Of the key in the configuration; null where there is none. */
+  shopKey: ShopOfKey | null;
   name: string;
   version: string;
   staticPeers: readonly string[];
@@ -22,7 +27,13 @@ export type MeshParts = {
   readonly ports: Ports;
   readonly storage: Storage;
   readonly config: MeshConfig;
+  /** Of this process, 26 characters: an appliance and its copy have two. */
+  readonly instance: string;
   readonly peers: PeerBook;
+  readonly members: Members;
+  readonly candidates: Candidates;
+  readonly codes: JoinCodes;
+  readonly wish: Wish;
   readonly dialer: Dialer;
   readonly alarms: Alarms;
   /** Open links by replica id. */

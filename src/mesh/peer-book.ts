@@ -1,17 +1,15 @@
-// What is known of each peer, kept over restarts: name, address, trust, heads last heard, counters. Written when it
+// What is known of each peer, kept over restarts: name, address, heads last heard, counters. Written when it
 // matters and else seldom: memory cards wear.
 
 import type { Heads } from '../core/heads.ts';
 import { peersMax } from '../core/limits.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Counters, Link } from './link.ts';
-import type { Trust } from './mesh.ts';
 
 export type PeerEntry = {
   readonly id: string;
   name: string;
   address: string | null;
-  trust: Trust;
   version: string | null;
   /** What it is known to hold, durable. */
   heads: Heads;
@@ -25,13 +23,14 @@ export type PeerEntry = {
   rttMs: number | null;
   clockOffsetMs: number | null;
   lastError: string | null;
+  /** Processes that were linked under this key since our start, the present one last. */
+  instances: string[];
 };
 
 type PeerRow = {
   id: string;
   name: string;
   address: string | null;
-  trust: Trust;
   version: string | null;
   heads: string;
   last_seen: number | null;
@@ -95,7 +94,6 @@ const columns = [
   'id',
   'name',
   'address',
-  'trust',
   'version',
   'heads',
   'last_seen',
@@ -113,7 +111,6 @@ const newEntry = (id: string, name: string): PeerEntry => ({
   id,
   name,
   address: null,
-  trust: 'trusted',
   version: null,
   heads: {},
   lastSeen: null,
@@ -124,12 +121,12 @@ const newEntry = (id: string, name: string): PeerEntry => ({
   rttMs: null,
   clockOffsetMs: null,
   lastError: null,
+  instances: [],
 });
 
 const entryOf = (row: PeerRow): PeerEntry => ({
   ...newEntry(row.id, row.name),
   address: row.address,
-  trust: row.trust,
   version: row.version,
   heads: JSON.parse(row.heads) as Heads,
   lastSeen: row.last_seen,
@@ -150,7 +147,6 @@ const rowOf = (entry: PeerEntry): PeerRow => ({
   id: entry.id,
   name: entry.name,
   address: entry.address,
-  trust: entry.trust,
   version: entry.version,
   heads: JSON.stringify(entry.heads),
   last_seen: entry.lastSeen,

@@ -3,7 +3,15 @@
 
 import { z } from 'zod';
 import { originPattern, parseHeads } from '../core/heads.ts';
-import { frameBytesMax, opNumberMax, originsMax, rangeRowsMax, straysHopsMax } from '../core/limits.ts';
+import {
+  frameBytesMax,
+  opNumberMax,
+  originsMax,
+  rangeRowsMax,
+  straysHopsMax,
+  toldAddressesMax,
+  voucherBytesMax,
+} from '../core/limits.ts';
 import type { Message } from '../core/message.ts';
 
 const heads = z.unknown().transform((value, context) => {
@@ -31,7 +39,21 @@ const greeting = {
 };
 
 const schemas = {
-  proof: z.object({ type: z.literal('proof'), protocol, proof: text(128) }),
+  proof: z.object({
+    type: z.literal('proof'),
+    protocol,
+    shop: text(64),
+    instance: text(64),
+    proof: text(128),
+    code: text(128).optional(),
+    asks: text(200).optional(),
+    voucher: text(voucherBytesMax * 2).optional(),
+  }),
+  welcome: z.object({ type: z.literal('welcome'), shop: replicaId, name: text(200), proof: text(128) }),
+  addresses: z.object({
+    type: z.literal('addresses'),
+    peers: z.array(z.object({ id: replicaId, address: text(300) })).max(toldAddressesMax),
+  }),
   hello: z.object({ type: z.literal('hello'), ...greeting }),
   hello_ack: z.object({ type: z.literal('hello_ack'), ...greeting }),
   want: z.object({

@@ -4,6 +4,7 @@
 import { type Origin, replicaOf } from '../core/heads.ts';
 import type { JsonObject } from '../core/json.ts';
 import { idPattern, originsMax } from '../core/limits.ts';
+import { readTrustWord, trustEntity, withTrustStatement } from '../core/membership.ts';
 import { type OpHeader, parseHeader, parsePayload } from '../core/op.ts';
 import { foldMovement, foldTicket } from './fold-facts.ts';
 import { foldRecord } from './fold-records.ts';
@@ -24,7 +25,9 @@ export function foldOp(unit: Unit, place: Place, header: OpHeader, payload: Json
         ? foldMovement(unit, place, header, payload, payloadHash)
         : isRecordEntity(header.entity) && !isFact
           ? foldRecord(unit, place, header, payload)
-          : header.entity === forkEntity && foldFork(unit, place.origin, payload));
+          : header.entity === trustEntity && isFact
+            ? foldTrust(unit, place, header, payload)
+            : header.entity === forkEntity && foldFork(unit, place.origin, payload));
   if (!understood) unit.unreadableCount += 1;
 }
 
@@ -49,6 +52,17 @@ function foldFork(unit: Unit, author: Origin, payload: JsonObject): boolean {
   writeMeta(unit.statements, 'voids', unit.state.voids);
   writeMeta(unit.statements, 'forks', unit.state.forks);
   unit.forkStatements.push({ author, payload });
+  return true;
+}
+
+/** A word on who is of the shop. It stays, also when the branch that it came on is let go of: its author says it again. */
+function foldTrust(unit: Unit, { origin, number }: Place, { id, stamp }: OpHeader, payload: JsonObject): boolean {
+  const word = readTrustWord(payload);
+  if (!word) return false;
+  const statements = withTrustStatement(unit.state.trust, { ...word, origin, number, id, stamp });
+  if (statements === unit.state.trust) return true;
+  unit.state.trust = statements;
+  writeMeta(unit.statements, 'trust', statements);
   return true;
 }
 

@@ -2,7 +2,7 @@
 
 import { statSync } from 'node:fs';
 import type BetterSqlite3 from 'better-sqlite3';
-import { pageBytes, pageCacheBytes } from '../core/limits.ts';
+import { epochMax, pageBytes, pageCacheBytes } from '../core/limits.ts';
 import type { OpenDatabase } from '../ports.ts';
 import { type Migration, migrate } from './migrate.ts';
 import { loadState, readMeta, type StorageState, writeMeta } from './state.ts';
@@ -17,6 +17,11 @@ export type OpenConfig = {
   readonly newFeedId: string;
   /** Epoch of a database made now: above 1 when the appliance has lost an earlier one. */
   readonly newEpoch: number;
+  /** See ApplianceConfig. */
+  readonly starts: number | null;
+  readonly isElsewhere: boolean;
+  /** In [0, 1): so that two copies of one disk do not choose the same epoch. */
+  readonly chance: number;
 };
 
 export type Handle = {
@@ -84,10 +89,11 @@ function claim(statements: Statements, config: OpenConfig): OpenFailure | undefi
     writeMeta(statements, 'shop', config.shop);
     writeMeta(statements, 'feed_id', config.newFeedId);
     writeMeta(statements, 'epoch', config.newEpoch);
+    writeMeta(statements, 'starts', config.starts);
     statements.commit.run();
     return undefined;
   }
-  if (shop === config.shop) return undefined;
+  if (shop === config.shop) return noteStart(statements, config);
   if (statements.origins.all().length === 0) {
     writeMeta(statements, 'shop', config.shop);
     return undefined;
@@ -96,6 +102,27 @@ function claim(statements: Statements, config: OpenConfig): OpenFailure | undefi
     code: 'other_shop',
     detail: `This data folder holds the books of shop ${shop}, but the shop key belongs to shop ${config.shop}. Start with the shop's own key, or with another data folder.`,
   };
+}
+
+/** Epochs from which a copy chooses its next one. */
+const epochChoices = 1000;
+
+/** Books that are a copy, as far as can be told from here, go on under a new epoch: nothing of it is written before. */
+function noteStart(statements: Statements, config: OpenConfig): undefined {
+  const { starts } = config;
+  if (starts === null) return;
+  const before = readMeta<number | null>(statements, 'starts', null);
+  if (before === starts) return;
+  const isOther = before !== null && before !== starts - 1;
+  statements.begin.run();
+  writeMeta(statements, 'starts', starts);
+  if (isOther || config.isElsewhere) {
+    const { epoch } = loadState(statements, config.replicaId);
+    const wanted = epoch + 1 + Math.floor(config.chance * epochChoices);
+    writeMeta(statements, 'epoch', Math.min(wanted, epochMax));
+    writeMeta(statements, 'copied_at_start', starts);
+  }
+  statements.commit.run();
 }
 
 const sentences: Record<string, [code: string, sentence: string]> = {

@@ -107,10 +107,16 @@ export function opsOf(
   return typeof checked === 'string' ? checked : commit.ops;
 }
 
+/** Whether a commit is its origin's, sealed and with nothing in it changed; where it stands in a chain is not looked at. */
+export const isWhole = (context: Sealed, commit: Commit, publicKey: Uint8Array): boolean =>
+  checkSeal(context, commit, publicKey) === undefined && Array.isArray(checkChain(context, commit));
+
+type Sealed = Pick<Unit, 'crypto' | 'shop'>;
+
 type CheckedOp = { readonly op: Op; readonly hashes: OpHashes; readonly header: OpHeader | undefined };
 
 /** Whether the origin itself has written this. Only then does it prove anything, a fork included. */
-function checkSeal({ crypto, shop }: Unit, { seal }: Commit, publicKey: Uint8Array): CommitRefusal | undefined {
+function checkSeal({ crypto, shop }: Sealed, { seal }: Commit, publicKey: Uint8Array): CommitRefusal | undefined {
   const isKeyOfOrigin =
     originPattern.test(seal.origin) && replicaOf(seal.origin) === replicaIdOf(crypto.sha256, publicKey);
   if (!isKeyOfOrigin) return 'key_mismatch';
@@ -126,10 +132,10 @@ function checkOps(unit: Unit, commit: Commit, factsBefore: number): CheckedOp[] 
   return factsBefore + facts === commit.seal.facts ? checked : 'facts_withheld';
 }
 
-function checkChain(unit: Unit, { seal, ops }: Commit): CheckedOp[] | CommitRefusal {
-  const { sha256 } = unit.crypto;
+function checkChain({ crypto, shop }: Sealed, { seal, ops }: Commit): CheckedOp[] | CommitRefusal {
+  const { sha256 } = crypto;
   const isFirst = seal.first === 1;
-  if (isFirst && !isSameBytes(seal.before, genesisHead(sha256, unit.shop, seal.origin))) return 'chain_broken';
+  if (isFirst && !isSameBytes(seal.before, genesisHead(sha256, shop, seal.origin))) return 'chain_broken';
   const checked: CheckedOp[] = [];
   let head = seal.before;
   for (const op of ops) {

@@ -4,6 +4,7 @@
 import { clockZero, type HybridClock, observe, type Stamp } from '../core/clock.ts';
 import { type DigestSum, digestZero, sumFromHex, sumToHex } from '../core/digest.ts';
 import { epochOf, type Heads, type Origin, replicaOf } from '../core/heads.ts';
+import type { TrustStatement } from '../core/membership.ts';
 import type { Statements } from './statements.ts';
 import { type ForkStatement, type Voids, voidsOf } from './voids.ts';
 
@@ -43,6 +44,8 @@ export type StorageState = Voids & {
   /** Last row of the order of arrival whose ticket the index of numbers holds. */
   numbersIndexed: number;
   epoch: number;
+  /** All that was said on who is of the shop. Nothing of it is ever let go of. */
+  trust: readonly TrustStatement[];
 };
 
 export function loadState(statements: Statements, replicaId: string): StorageState {
@@ -81,6 +84,7 @@ export function loadState(statements: Statements, replicaId: string): StorageSta
     stockWritten: readMeta(statements, 'stock_written', 0),
     numbersIndexed: readMeta(statements, 'numbers_indexed', 0),
     epoch,
+    trust: readMeta<TrustStatement[]>(statements, 'trust', []),
     ...voidsOf(readMeta<Heads>(statements, 'voids', {}), readMeta<ForkStatement[]>(statements, 'forks', [])),
   };
 }

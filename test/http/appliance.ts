@@ -58,6 +58,8 @@ export function openShop(options: ShopOptions = {}): TestShop {
     version: '0.0.0-test',
     staticPeers: [],
     isFirstStart: true,
+    starts: null,
+    isElsewhere: false,
     migrations: assets.migrations,
     port: 0,
     meshPort: 0,

@@ -59,6 +59,8 @@ export type ApplianceOptions = {
   isFirstStart?: boolean;
   openDatabase?: OpenDatabase;
   clock?: Partial<Clock>;
+  /** Addresses that it can dial; all of them without it. */
+  reaches?: ReadonlySet<string>;
   /** How much faster than real its timers run. */
   haste?: number;
 };
@@ -72,6 +74,7 @@ export async function openAppliance(name: string, options: ApplianceOptions = {}
   const log: Logged[] = [];
   const wire = createWire();
   let appliance: Appliance | undefined;
+  const key = options.shopKey === undefined ? shopKey : options.shopKey;
   const opened = await openPeerServer({
     credentials: who.credentials,
     host: '127.0.0.1',
@@ -85,10 +88,13 @@ export async function openAppliance(name: string, options: ApplianceOptions = {}
   if (!opened.ok) throw new Error(opened.detail);
   const edge = createTransport(who.credentials, systemTimers);
   const transport: Transport = {
-    dial: (address, done) =>
+    dial: (address, done) => {
+      if (options.reaches?.has(address) === false)
+        return void systemTimers.after(1, () => done({ ok: false, reason: 'no way there' }));
       edge.dial(address, (outcome) =>
         done(outcome.ok ? { ok: true, connection: wire.watch(outcome.connection) } : outcome),
-      ),
+      );
+    },
   };
   const databasePath = join(folder, 'books.db');
   const created = createAppliance(
@@ -105,11 +111,13 @@ export async function openAppliance(name: string, options: ApplianceOptions = {}
     {
       databasePath,
       shop: shopId,
-      shopKey: options.shopKey === undefined ? shopKey : options.shopKey,
+      shopKey: key && { shop: shopId, key },
       name,
       version: '0.0.0-test',
       staticPeers: options.peers ?? [],
       isFirstStart: options.isFirstStart ?? true,
+      starts: null,
+      isElsewhere: false,
       migrations: assets.migrations,
       port: 0,
       meshPort: opened.server.port,

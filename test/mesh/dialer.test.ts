@@ -5,17 +5,19 @@ import { createDialer } from '../../src/mesh/dialer.ts';
 import type { DialOutcome, Ports } from '../../src/ports.ts';
 
 function openDialer() {
+  const now = { ms: 0 };
   const attempts: ((outcome: DialOutcome) => void)[] = [];
   const ports = {
     // Nothing is dialed after a delay here: what is dialed again is dialed at once.
     timers: { soon: (run: () => void) => run(), after: () => ({ cancel() {} }) },
+    clock: { monotonic: () => now.ms },
     random: { fraction: () => 0.5 },
     transport: { dial: (_address: string, done: (outcome: DialOutcome) => void) => void attempts.push(done) },
   } as unknown as Ports;
   const dialer = createDialer(ports, { isWanted: () => true, dialing() {}, connected() {} });
   dialer.add('bar:3031', 'static');
   const fail = () => attempts.at(-1)?.({ ok: false, reason: 'closed the connection' });
-  return { dialer, attempts, fail };
+  return { dialer, attempts, fail, now };
 }
 
 test('a sign of life while an attempt is under way brings another at once, should that one fail; one alone', () => {
@@ -35,4 +37,27 @@ test('an attempt that fails with no sign of life waits for its turn', () => {
   fail();
   expect(attempts).toHaveLength(1);
   expect(dialer.addresses()[0]).toMatchObject({ failures: 1, lastError: 'closed the connection' });
+});
+
+test('an appliance that shows itself while an attempt hangs is dialed beside it, and what comes of the first is dropped', () => {
+  const { dialer, attempts, now } = openDialer();
+  dialer.hurry('bar:3031');
+  expect(attempts).toHaveLength(1);
+  now.ms += 2_000;
+  dialer.hurry('bar:3031');
+  expect(attempts).toHaveLength(2);
+  attempts[0]?.({ ok: false, reason: 'did not answer' });
+  expect(dialer.addresses()[0]).toMatchObject({ failures: 0, isDialing: true });
+  attempts[1]?.({ ok: false, reason: 'did not answer' });
+  expect(dialer.addresses()[0]).toMatchObject({ failures: 1, isDialing: false });
+});
+
+test('B8 an address that was only told is let go of when nobody ever answers there; one that a person gave is not', () => {
+  const { dialer, attempts } = openDialer();
+  dialer.add('attic:3031', 'told', 'somebody');
+  for (let count = 0; count < 20; count++) {
+    dialer.dialNow();
+    for (const end of attempts.splice(0)) end({ ok: false, reason: 'nothing listens there' });
+  }
+  expect(dialer.addresses().map(({ address }) => address)).toEqual(['bar:3031']);
 });

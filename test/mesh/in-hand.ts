@@ -2,10 +2,10 @@
 // event loop if it wants, as they would after a stall.
 
 import { createSystemCrypto } from '../../src/edges/system.ts';
-import { proofText } from '../../src/mesh/proof.ts';
+import { proofText } from '../../src/mesh/trust/proof.ts';
 import type { Connection, ConnectionEvents } from '../../src/ports.ts';
 import type { Someone } from '../edges/peer-pair.ts';
-import { shopKey, type TestAppliance } from './appliances.ts';
+import { shopId, shopKey, type TestAppliance } from './appliances.ts';
 import { hello } from './stranger.ts';
 
 export type InHand = {
@@ -39,8 +39,16 @@ export function enterInHand(target: TestAppliance, who: Someone): InHand {
     if (reason === null) events?.frame(frame);
   };
   const protocol = { min: 1, max: 1 };
-  const claim = { role: 'dialer', key: who.publicKey, otherKey: target.who.publicKey, protocol } as const;
-  say(JSON.stringify({ type: 'proof', protocol, proof: proofText(createSystemCrypto(), shopKey, connection, claim) }));
+  const about = { protocol, shop: shopId };
+  const claim = {
+    what: 'shop_key',
+    role: 'dialer',
+    key: who.publicKey,
+    otherKey: target.who.publicKey,
+    ...about,
+  } as const;
+  const proof = proofText(createSystemCrypto(), shopKey, connection, claim);
+  say(JSON.stringify({ type: 'proof', ...about, instance: 'in-hand', proof }));
   say(JSON.stringify(hello(who.replicaId)));
   return { say, closedReason: () => reason };
 }

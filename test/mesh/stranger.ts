@@ -8,7 +8,7 @@ import type { Heads } from '../../src/core/heads.ts';
 import type { Message, ProtocolRange } from '../../src/core/message.ts';
 import { channelFactsOf, channelOptions, meshPath, meshProtocol } from '../../src/edges/peer/channel.ts';
 import { createSystemCrypto } from '../../src/edges/system.ts';
-import { proofText } from '../../src/mesh/proof.ts';
+import { type Claim, proofText } from '../../src/mesh/trust/proof.ts';
 import { type CommitsFrame, decodeCommitsFrame } from '../../src/protocol/frames.ts';
 import { makeSomeone, type Someone } from '../edges/peer-pair.ts';
 import { until } from '../waiting.ts';
@@ -38,6 +38,10 @@ type ProofOptions = {
   channelBinding?: Uint8Array;
   protocol?: ProtocolRange;
   role?: 'dialer' | 'listener';
+  what?: Claim['what'];
+  shop?: string;
+  /** Members of the message beside the proof. */
+  more?: Record<string, unknown>;
 };
 
 /** Dials an appliance's mesh port; nothing is said yet. */
@@ -75,10 +79,12 @@ export async function callOn(target: TestAppliance, by?: Someone, address = targ
       options.key ?? shopKey,
       { channelBinding: options.channelBinding ?? facts.channelBinding },
       {
+        what: options.what ?? 'shop_key',
         role: options.role ?? 'dialer',
         key: who.publicKey,
         otherKey: facts.peerKey,
         protocol: options.protocol ?? { min: 1, max: 1 },
+        shop: options.shop ?? shopId,
       },
     );
   const hears = async <Type extends Message['type']>(type: Type): Promise<Extract<Message, { type: Type }>> => {
@@ -99,7 +105,8 @@ export async function callOn(target: TestAppliance, by?: Someone, address = targ
     send,
     proof,
     prove(options = {}) {
-      send({ type: 'proof', protocol: options.protocol ?? { min: 1, max: 1 }, proof: proof(options) });
+      const { protocol = { min: 1, max: 1 }, shop = shopId, more = {} } = options;
+      send({ type: 'proof', protocol, shop, instance: 'by hand', proof: proof(options), ...more });
     },
     async greet(more = {}) {
       await hears('proof');

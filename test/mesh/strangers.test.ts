@@ -11,6 +11,8 @@ import { alarmsOf, isLinked, linked, openAppliance, peerOf, statusOf, type TestA
 import { expectUnharmed, openPairOfAppliances } from './pair.ts';
 import { callOn, enter, hello, type Stranger } from './stranger.ts';
 
+const secondProof = { type: 'proof', protocol: { min: 1, max: 1 }, shop: '', instance: '', proof: '' };
+
 type Frame = Parameters<Stranger['send']>[0];
 
 const refusals = ({ log }: TestAppliance, id: string) =>
@@ -24,15 +26,16 @@ async function expectRefused(at: TestAppliance, stranger: Stranger, words: strin
   expect(refusals(at, stranger.id)).toHaveLength(1);
   expect(refusals(at, stranger.id)[0]?.facts.detail).toContain(words);
   expect(alarmsOf(at, 'peer_refused').map(({ detail }) => detail)).toEqual([expect.stringContaining(words)]);
-  expect(peerOf(at, stranger)).toBeUndefined();
+  // Shown to whoever looks, as somebody who is not of the shop, if it got so far as to say anything.
+  expect(peerOf(at, stranger)?.trust ?? 'pending').toBe('pending');
 }
 
 describe('a stranger at the mesh port', () => {
   test('C2 with a certificate of its own and no shop key is refused, told nothing, shown', async () => {
     const { bar, cellar } = await openPairOfAppliances();
     const stranger = await callOn(bar);
-    stranger.send({ type: 'proof', protocol: { min: 1, max: 1 }, proof: '00'.repeat(32) });
-    await expectRefused(bar, stranger, 'it did not prove the shop key');
+    stranger.prove({ more: { proof: '00'.repeat(32) } });
+    await expectRefused(bar, stranger, 'it is not of this shop');
     await expectUnharmed(bar, cellar);
   });
 
@@ -40,7 +43,7 @@ describe('a stranger at the mesh port', () => {
     const { bar, cellar } = await openPairOfAppliances();
     const stranger = await callOn(bar);
     stranger.prove({ key: new Uint8Array(32).fill(8) });
-    await expectRefused(bar, stranger, 'it did not prove the shop key');
+    await expectRefused(bar, stranger, 'it is not of this shop');
     await expectUnharmed(bar, cellar);
   });
 
@@ -48,8 +51,8 @@ describe('a stranger at the mesh port', () => {
     const { bar, cellar } = await openPairOfAppliances();
     const who = await makeSomeone();
     const [first, second] = [await callOn(bar, who), await callOn(bar, who)];
-    second.send({ type: 'proof', protocol: { min: 1, max: 1 }, proof: first.proof() });
-    await expectRefused(bar, second, 'it did not prove the shop key');
+    second.prove({ more: { proof: first.proof() } });
+    await expectRefused(bar, second, 'it is not of this shop');
     await expectUnharmed(bar, cellar);
   });
 
@@ -57,7 +60,7 @@ describe('a stranger at the mesh port', () => {
     const { bar, cellar } = await openPairOfAppliances();
     const stranger = await callOn(bar);
     stranger.send(await stranger.hears('proof'));
-    await expectRefused(bar, stranger, 'it did not prove the shop key');
+    await expectRefused(bar, stranger, 'it is not of this shop');
     await expectUnharmed(bar, cellar);
   });
 
@@ -131,8 +134,8 @@ describe('a member of the shop', () => {
   });
 
   test('C4 of an older protocol is told which appliance to update', () => {
-    const own = { protocol: { min: 2, max: 3 }, isPeerProof: () => true } as unknown as OwnSide;
-    const message = { type: 'proof', protocol: { min: 1, max: 1 }, proof: '' } as const;
+    const own = { protocol: { min: 2, max: 3 }, judge: () => ({ kind: 'member' }) } as unknown as OwnSide;
+    const message = { type: 'proof', protocol: { min: 1, max: 1 }, shop: '', instance: '', proof: '' } as const;
     const { session, effects } = step(createSession('listener', 0), { kind: 'message', message }, own, 1);
     const words = 'it speaks protocol 1 to 1, we speak 2 to 3: update that appliance';
     expect(effects).toEqual([
@@ -145,12 +148,8 @@ describe('a member of the shop', () => {
   test('C4 whose protocol range was changed on the way is refused: it is part of the proof', async () => {
     const { bar, cellar } = await openPairOfAppliances();
     const stranger = await callOn(bar);
-    stranger.send({
-      type: 'proof',
-      protocol: { min: 1, max: 1 },
-      proof: stranger.proof({ protocol: { min: 1, max: 2 } }),
-    });
-    await expectRefused(bar, stranger, 'it did not prove the shop key');
+    stranger.prove({ more: { proof: stranger.proof({ protocol: { min: 1, max: 2 } }) } });
+    await expectRefused(bar, stranger, 'it is not of this shop');
     await expectUnharmed(bar, cellar);
   });
 
@@ -192,7 +191,7 @@ describe('a member of the shop', () => {
     ['no commits', () => new Uint8Array([1, 2, 3]), 'a frame of commits that cannot be read'],
     ['another kind of frame', () => new Uint8Array(500).fill(9), 'a frame of commits that cannot be read'],
     ['a second greeting', (id) => hello(id), 'hello on an open link'],
-    ['a second proof', () => ({ type: 'proof', protocol: { min: 1, max: 1 }, proof: '' }), 'proof on an open link'],
+    ['a second proof', () => secondProof, 'proof on an open link'],
     [
       'a want of a million',
       () => ({ type: 'want', replicas: Array(5000).fill('a'), heads: {}, again: true }),
@@ -233,7 +232,7 @@ describe('a member of the shop', () => {
     const { bar, cellar } = await openPairOfAppliances();
     const attic = await openAppliance('Attic', { peers: [bar.address] });
     await linked(bar, attic);
-    bar.appliance.mesh.changePeer(attic.id, { trust: 'revoked' });
+    bar.appliance.mesh.changePeer(attic.id, { trust: 'revoked' }, 'admin');
     await until('Attic is out', () => statusOf(bar).connected === 1 && statusOf(attic).connected === 0);
     attic.appliance.mesh.reconnect();
     await until('the attempt is shown', () => alarmsOf(bar, 'revoked_peer').length === 1);

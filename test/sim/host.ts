@@ -60,6 +60,9 @@ export type HostSetup = {
   address: string;
   /** Whose key it has: a cloned card has that of another host. */
   keyOf: string;
+  isCopy: boolean;
+  /** Starts are counted, and it is known where the last one was. */
+  tells: boolean;
   folder: string;
   dice: Dice;
   loop: Loop;
@@ -138,6 +141,8 @@ export function createHost(setup: HostSetup): Host {
         databasePath: disk.path,
         name,
         isFirstStart: starts === 1,
+        starts: setup.tells ? starts : null,
+        isElsewhere: setup.tells && setup.isCopy && starts === 1,
         port: 3030,
         meshPort: 3031,
       });

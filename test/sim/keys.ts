@@ -3,7 +3,8 @@
 // keyed hash under a key that appliances never see.
 
 import { createECDH, createHash, createHmac, createPrivateKey, createPublicKey, sign, verify } from 'node:crypto';
-import type { Crypto, Signer } from '../../src/ports.ts';
+import { base32, replicaIdChars } from '../../src/core/identity.ts';
+import type { Crypto, ShopOfKey, Signer } from '../../src/ports.ts';
 import type { Dice } from './dice.ts';
 
 export type Keyring = { crypto: Crypto; createSigner(dice: Dice): Signer };
@@ -12,8 +13,15 @@ const sha256 = (input: Uint8Array | string): Uint8Array => new Uint8Array(create
 const hmacSha256 = (key: Uint8Array, input: Uint8Array | string): Uint8Array =>
   new Uint8Array(createHmac('sha256', key).update(input).digest());
 
+/** Quick, for its slowness is of no use here. */
+const shopOfKey = (text: string): ShopOfKey => ({
+  shop: base32(sha256(`shop ${text}`)).slice(0, replicaIdChars),
+  key: sha256(`key ${text}`),
+});
+
 export function createKeyring(kind: 'real' | 'stand_in'): Keyring {
-  if (kind === 'real') return { crypto: { sha256, hmacSha256, verify: verifyReally }, createSigner: realSigner };
+  if (kind === 'real')
+    return { crypto: { sha256, hmacSha256, verify: verifyReally, shopOfKey }, createSigner: realSigner };
   const secret = sha256('known to the simulation alone');
   const signatureOf = (publicKey: Uint8Array, message: Uint8Array): Uint8Array => {
     const half = hmacSha256(secret, Buffer.concat([publicKey, message]));
@@ -23,6 +31,7 @@ export function createKeyring(kind: 'real' | 'stand_in'): Keyring {
     crypto: {
       sha256,
       hmacSha256,
+      shopOfKey,
       verify: (publicKey, message, signature) => Buffer.from(signatureOf(publicKey, message)).equals(signature),
     },
     createSigner: (dice) => {

@@ -160,6 +160,9 @@ export function createLedger(): Ledger {
   };
 }
 
+/** Entities of ops that no till and no admin has asked for. */
+export const ownWords: readonly string[] = ['fork', 'trust'];
+
 function readOp(
   row: ArrivalRow & { header: string; payload: string },
   attempts: Map<string, Attempt>,
@@ -167,8 +170,8 @@ function readOp(
   const header = JSON.parse(row.header) as { stamp: string; entity: string; id: string };
   const content = JSON.parse(row.payload) as JsonObject;
   const attempt = attempts.get(String(content.by));
-  // An appliance's own word about its forked origin; every other op is somebody's.
-  const isStatement = header.entity === 'fork';
+  // An appliance's own word about its forked origin, or about another appliance; every other op is somebody's.
+  const isStatement = ownWords.includes(header.entity);
   if (!isStatement && (attempt?.entity !== header.entity || attempt.id !== header.id)) return undefined;
   return {
     origin: row.origin,
@@ -179,7 +182,7 @@ function readOp(
     header: row.header,
     payload: row.payload,
     content,
-    marker: attempt?.marker ?? 'fork',
+    marker: attempt?.marker ?? header.entity,
     knows: attempt ? knownTo(attempt, attempts) : new Set(),
   };
 }

@@ -46,7 +46,7 @@ export function expectedBooks(ops: Iterable<JournalOp>): ExpectedBooks {
   for (const op of ops) {
     if (op.entity === 'ticket') keepEarliest(tickets, op);
     else if (op.entity === 'movement') keepEarliest(sent, op);
-    else if (op.entity !== 'fork') {
+    else if (op.entity !== 'fork' && op.entity !== 'trust') {
       const key = `${op.entity}/${op.id}`;
       byRecord.set(key, [...(byRecord.get(key) ?? []), op]);
     }

@@ -70,18 +70,21 @@ export function createWorld(options: WorldOptions): World {
   });
   const network = createNetwork(loop, dice.fork('network'), trace);
   const keyring = createKeyring(options.signatures);
-  const shopKey = dice.fork('shop key').bytes(32);
+  const shopKey = keyring.crypto.shopOfKey(options.seed);
   const hosts: Host[] = [];
-  const add = (name: string, keyOf: string, peers: readonly string[]): Host => {
+  const add = (name: string, keyOf: string, peers: readonly string[], isCopy = false): Host => {
     const config: Pick<ApplianceConfig, 'shop' | 'shopKey' | 'version' | 'migrations' | 'staticPeers'> = {
-      shop: 'shop-of-the-simulation',
+      shop: shopKey.shop,
       shopKey,
       version,
       migrations,
       staticPeers: peers,
     };
     const address = addressOf(hosts.length);
-    const setup = { name, address, keyOf, folder: join(folder, name), dice, loop, trace, network, keyring, config };
+    // Half of them notice by themselves that their disk is another's or an old one; the others hear it from their peers.
+    const tells = dice.fork(`start of ${keyOf}`).chance(0.5);
+    const own = { name, address, keyOf, isCopy, tells, folder: join(folder, name) };
+    const setup = { ...own, dice, loop, trace, network, keyring, config };
     const host = createHost(setup);
     hosts.push(host);
     return host;
@@ -90,6 +93,12 @@ export function createWorld(options: WorldOptions): World {
     const name = hostNames[index] ?? `H${index}`;
     add(name, name, peersOf(index, options));
   }
+  // Members tell each other where the others are: a line stays one because there is no way to the others.
+  hosts.forEach((host, index) => {
+    const neighbours = peersOf(index, options);
+    for (const other of hosts)
+      if (other !== host && !neighbours.includes(other.address)) network.setBlocked(host.name, other.name, true);
+  });
   return {
     options,
     dice,
@@ -109,7 +118,7 @@ export function createWorld(options: WorldOptions): World {
     },
     addClone: (of, name) => {
       const peers = hosts.filter((host) => host !== of).map(({ address }) => address);
-      const clone = add(name, of.name, peers);
+      const clone = add(name, of.name, peers, true);
       clone.disk.restore(of.disk.image());
       return clone;
     },

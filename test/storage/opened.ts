@@ -84,6 +84,9 @@ export function tryToOpen(options: OpenedOptions = {}): OpenedBooks | OpenFailur
     replicaId,
     newFeedId: 'feed',
     newEpoch: 1,
+    starts: null,
+    isElsewhere: false,
+    chance: 0,
     ...options.config,
   };
   const storage = createStorage(ports, config, { committed() {} });

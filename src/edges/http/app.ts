@@ -3,7 +3,7 @@
 
 import { type Context, Hono } from 'hono';
 import type { Appliance } from '../../appliance.ts';
-import { type Failure, failure } from '../../core/command.ts';
+import { type Failure, failure, type Outcome } from '../../core/command.ts';
 import type { Log, Random, Timers } from '../../ports.ts';
 import { fileAnswer } from './actions/about.ts';
 import { type Credential, createCredentials } from './credentials.ts';
@@ -23,6 +23,8 @@ export type HttpOptions = {
   readonly adminTokenHashes: () => readonly string[];
   /** By address, such as "/index.html"; open to everybody. */
   readonly publicFiles: ReadonlyMap<string, PublicFile>;
+  /** A key of its own for this appliance, from a moment later on; its replica id then. */
+  readonly renewIdentity?: (by: string) => Outcome<{ replicaId: string }>;
   /** Fires when the server stops: who waits for changes is answered. */
   readonly stopping?: AbortSignal;
 };
@@ -68,6 +70,7 @@ function roomOf(appliance: Appliance, options: HttpOptions): Room {
     random,
     log,
     publicFiles,
+    renewIdentity: options.renewIdentity ?? (() => failure('not_ready', 'This appliance cannot do that.')),
     cursors: createCursors(appliance.shop, appliance.replicaId),
     waiters: createWaiters(appliance.feed, timers, log, stopping),
     openApiText() {

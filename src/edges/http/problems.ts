@@ -60,6 +60,15 @@ export const problems = {
   peer_unreachable: { status: 409, title: 'This peer cannot be reached now.' },
   too_many_peers: { status: 409, title: 'There are too many peers already.' },
   address_refused: { status: 422, title: 'This address is not dialed.' },
+  // Joining
+  has_own_books: { status: 409, title: 'This appliance has books of its own.' },
+  code_malformed: { status: 400, title: 'This is not a join code.' },
+  code_not_known: { status: 403, title: 'Nobody knows this code.' },
+  nobody_found: { status: 409, title: 'No other appliance was found.' },
+  peer_not_seen: { status: 404, title: 'No such appliance was seen.' },
+  peer_revoked: { status: 403, title: 'That appliance is shut out.' },
+  join_replaced: { status: 409, title: 'Another join was begun meanwhile.' },
+  trust_not_withdrawn: { status: 422, title: 'Trust is not taken back half.' },
   conflict_of_facts: { status: 422, title: 'Two documents cannot be made one.' },
   field_not_contested: { status: 422, title: 'This was never in question.' },
   // The appliance

@@ -23,6 +23,7 @@ export type Room = {
   readonly random: Random;
   readonly log: Log;
   readonly cursors: Cursors;
+  readonly renewIdentity: (by: string) => Outcome<{ replicaId: string }>;
   readonly publicFiles: ReadonlyMap<string, PublicFile>;
   readonly waiters: Waiters;
   readonly openApiText: () => string;

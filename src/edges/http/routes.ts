@@ -5,6 +5,7 @@ import { aboutRoutes } from './actions/about.ts';
 import { changeRoutes } from './actions/changes.ts';
 import { conflictRoutes } from './actions/conflicts.ts';
 import { gossipRoutes } from './actions/gossip.ts';
+import { joiningRoutes } from './actions/joining.ts';
 import { meshRoutes } from './actions/mesh.ts';
 import { peerRoutes } from './actions/peers.ts';
 import { recordRoutes } from './actions/records.ts';
@@ -21,6 +22,7 @@ export const routes: readonly Route[] = [
   ...terminalRoutes, // /api/v1/terminals
   ...meshRoutes, // /api/v1/p2p, /api/v1/sync/history
   ...peerRoutes, // /api/v1/peers
+  ...joiningRoutes, // /api/v1/join-codes, /api/v1/join, /api/v1/shop-key, /api/v1/identity
   ...conflictRoutes, // /api/v1/conflicts
   ...gossipRoutes, // /api/v1/gossip
   ...aboutRoutes, // /healthz, /readyz, /version, /openapi.json, /

@@ -62,9 +62,9 @@ const changePeer = route({
     kind: 'mergePatch',
   },
   answers: { 200: { description: 'As it is now.', schema: peer } },
-  problems: ['malformed', 'not_found'],
-  run: ({ params, body }, { appliance }) => {
-    const outcome = appliance.mesh.changePeer(params.id, body);
+  problems: ['malformed', 'not_found', 'trust_not_withdrawn', 'storage_unavailable'],
+  run: ({ params, body, credential }, { appliance }) => {
+    const outcome = appliance.mesh.changePeer(params.id, body, credential.id);
     return outcome.ok ? { status: 200, json: peerDocument(outcome.result) } : outcome;
   },
 });

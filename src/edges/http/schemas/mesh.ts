@@ -9,10 +9,12 @@ export const moment = z.string().nullable().openapi({ format: 'date-time' });
 export const peer = z
   .object({
     id: z.string().nullable().openapi({ description: 'Null while the address has not shown who is there.' }),
+    words: z.string().nullable().openapi({ description: 'Its key as six words, to compare with its own page.' }),
     name: z.string().nullable(),
     address: z.string().nullable(),
     state: z.enum(['connecting', 'connected', 'syncing', 'disconnected', 'reconnecting', 'offline']),
     trust: z.enum(['pending', 'trusted', 'revoked']),
+    asks: z.boolean().openapi({ description: 'It asks to be let in.' }),
     lastSeen: moment,
     lastSync: moment,
     pending: z.int().openapi({ description: 'What we hold and the peer has not acknowledged.' }),
@@ -29,13 +31,21 @@ export const meshStatus = z
   .object({
     enabled: z.boolean(),
     replicaId: z.string(),
+    words: z.string().nullable().openapi({ description: 'Its key as six words, to compare on another page.' }),
     name: z.string(),
     shop: z.string(),
     port: z.int(),
     meshPort: z.int(),
+    asked: z.string().nullable().openapi({ description: 'Id of the appliance that was asked to let this one in.' }),
     connected: z.int(),
     verifiedEqualAt: moment,
-    discovery: z.object({ mdns: z.looseObject({}), static: z.int(), remembered: z.int() }),
+    discovery: z.object({
+      mdns: z.looseObject({}),
+      static: z.int(),
+      remembered: z.int(),
+      told: z.int(),
+      seen: z.int(),
+    }),
     peers: z.array(peer),
     alarms: z.array(z.object({ code: z.string(), detail: z.string(), at: moment })),
   })

@@ -1,0 +1,83 @@
+// The move into another shop, on disk: books made beside the present ones take their place, and those are kept. Each step
+// is whole, and a power cut between two of them is made up for at the next start, so that the appliance is of the one
+// shop or of the other, with the books of that one.
+
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { keepShop } from '../edges/identity.ts';
+
+const pathsIn = (folder: string) => ({
+  books: join(folder, 'books.db'),
+  /** Made by the appliance while it was of the other shop. */
+  prepared: join(folder, 'books-joining.db'),
+  /** Says which shop the prepared books are of; there from when they are whole until the move is done. */
+  note: join(folder, 'joining.json'),
+});
+
+export const preparedPath = (folder: string): string => pathsIn(folder).prepared;
+
+/** Before books are prepared: what a broken attempt has left is of no use. */
+export function clearPrepared(folder: string): void {
+  const { prepared, note } = pathsIn(folder);
+  rmSync(note, { force: true });
+  removeDatabase(prepared);
+}
+
+/** The prepared books are whole and closed: from here on the move happens, at the latest with the next start. */
+export function beginMove(folder: string, from: string, to: string): void {
+  const { note } = pathsIn(folder);
+  writeFileSync(`${note}.partial`, `${JSON.stringify({ from, to })}\n`, { mode: 0o600 });
+  sync(`${note}.partial`);
+  renameSync(`${note}.partial`, note);
+  sync(folder);
+}
+
+/** Carries out a move that was begun; does nothing otherwise. The appliance must not be running. */
+export function finishMove(folder: string): void {
+  const { books, prepared, note } = pathsIn(folder);
+  const move = readNote(note);
+  if (!move) return;
+  if (existsSync(prepared)) {
+    // The old ones first: their write-ahead log must go with them.
+    if (existsSync(books)) renameDatabase(books, keptPath(folder, move.from));
+    renameDatabase(prepared, books);
+    sync(folder);
+  }
+  keepShop(folder, move.to);
+  rmSync(note, { force: true });
+  sync(folder);
+}
+
+/** Where the books of the shop that was left are kept; never over other books. */
+function keptPath(folder: string, shop: string): string {
+  for (let count = 1; ; count++) {
+    const path = join(folder, `books-of-${shop}${count === 1 ? '' : `-${count}`}.db`);
+    if (!existsSync(path)) return path;
+  }
+}
+
+const companions = ['-wal', '-shm'] as const;
+
+function renameDatabase(from: string, to: string): void {
+  for (const companion of companions) if (existsSync(from + companion)) renameSync(from + companion, to + companion);
+  renameSync(from, to);
+}
+
+function removeDatabase(path: string): void {
+  for (const companion of ['', ...companions]) rmSync(path + companion, { force: true });
+}
+
+function readNote(path: string): { from: string; to: string } | undefined {
+  if (!existsSync(path)) return undefined;
+  const { from, to } = JSON.parse(readFileSync(path, 'utf8')) as { from: string; to: string };
+  return { from, to };
+}
+
+function sync(path: string): void {
+  const descriptor = openSync(path, 'r');
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}

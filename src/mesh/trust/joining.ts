@@ -1,0 +1,97 @@
+// Joining as people ask for it: codes to give out, our own wish to be of another shop, the shop key. Everything that is
+// asked in vain is answered with what to do instead.
+
+import { failure, type Outcome } from '../../core/command.ts';
+import { fingerprintWords } from '../../protocol/fingerprint.ts';
+import { hasOwnBooks } from '../../storage/carry.ts';
+import { writeMeta } from '../../storage/state.ts';
+import type { MeshParts } from '../parts.ts';
+import { type JoinCode, joinKey, normalCode } from './join-codes.ts';
+import type { Welcome } from './wish.ts';
+
+export type JoinRequest = {
+  readonly code?: string | undefined;
+  /** HOST:PORT of a mesh port, or the id of an appliance that was seen. */
+  readonly peer?: string | undefined;
+  /** Our own books, if there are any, come along. */
+  readonly bringBooks: boolean;
+};
+
+/** joined: the other shop's books are on their way. asked: somebody there must approve us first. */
+export type JoinAnswer =
+  | { readonly state: 'joined'; readonly welcome: Welcome }
+  | { readonly state: 'asked'; readonly peer: string; readonly words: string | null };
+
+export type Joining = {
+  makeCode(): JoinCode;
+  /** `done` is called once, for a code within `joinMs`. */
+  join(request: JoinRequest, done: (outcome: Outcome<JoinAnswer>) => void): void;
+  /** Takes the wish to join back. */
+  cancel(): void;
+  /** Whom we asked to be let in by. */
+  askedOf(): string | null;
+};
+
+export function createJoining(parts: MeshParts): Joining {
+  const { ports, storage, dialer, members, candidates, codes, wish } = parts;
+
+  function ask(replica: string | null): void {
+    wish.byApproval(replica);
+    storage.note(({ statements }) => writeMeta(statements, 'asks', replica));
+  }
+
+  function lookForThem(): void {
+    for (const { id, address } of candidates.all()) {
+      if (address === null) continue;
+      dialer.add(address, 'seen', id);
+      dialer.hurry(address);
+    }
+    dialer.dialNow();
+  }
+
+  function join({ code, peer, bringBooks }: JoinRequest, done: (outcome: Outcome<JoinAnswer>) => void): void {
+    if (hasOwnBooks(storage.handle()) && !bringBooks) return done(ownBooks(storage.books.counts()));
+    if (code === undefined) return done(askPeer(peer));
+    const normal = normalCode(code);
+    if (normal === undefined)
+      return done(failure('code_malformed', 'A join code has 16 letters and digits, such as 4F7K-2M9P-QR3T-8XVA.'));
+    wish.byCode(joinKey(ports.crypto, normal), (outcome) =>
+      done(outcome.ok ? { ok: true, result: { state: 'joined', welcome: outcome.result } } : outcome),
+    );
+    const address = peer === undefined ? undefined : (candidates.get(peer)?.address ?? peer);
+    if (address !== undefined) {
+      dialer.add(address, 'seen');
+      dialer.hurry(address);
+    }
+    lookForThem();
+  }
+
+  function askPeer(peer: string | undefined): Outcome<JoinAnswer> {
+    const candidate = peer === undefined ? undefined : candidates.get(peer);
+    if (!candidate)
+      return failure(
+        'peer_not_seen',
+        'Name an appliance that was seen (its id is in the list of peers), or give a join code.',
+      );
+    if (members.trustOf(candidate.id) === 'revoked') return failure('peer_revoked', 'That appliance is shut out.');
+    ask(candidate.id);
+    lookForThem();
+    return { ok: true, result: { state: 'asked', peer: candidate.id, words: fingerprintWords(candidate.id) } };
+  }
+
+  return {
+    makeCode: codes.make,
+    join,
+    cancel: () => ask(null),
+    askedOf: wish.approval,
+  };
+}
+
+function ownBooks(counts: { products: number; customers: number; tickets: number; movements: number }) {
+  const { products, customers, tickets, movements } = counts;
+  return failure(
+    'has_own_books',
+    `This appliance has books of its own (${products} products, ${customers} customers, ${tickets} tickets, ${movements} movements). Joining brings them along: products, customers, stock movements, tickets and tills are added to the other shop's books, and where both have the same product or customer under one id, the later edit of each field wins and the other is kept as a conflict. Accounts of people, trust in other appliances and settled conflicts stay behind; the old books are kept in a file of their own. Ask again with bringBooks to do so.`,
+    { facts: { counts: { ...counts } } },
+  );
+}

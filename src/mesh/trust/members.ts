@@ -1,0 +1,90 @@
+// Who is of the shop, as our journal tells it (core/membership.ts), and what we say of it ourselves: an op each, so that it
+// is said once and known everywhere, also to those who were away.
+
+import { ofReplica } from '../../core/heads.ts';
+import { base32 } from '../../core/identity.ts';
+import type { JsonObject } from '../../core/json.ts';
+import { type Membership, membershipOf, type Trust, trustEntity } from '../../core/membership.ts';
+import type { Draft } from '../../core/op.ts';
+import type { Ports, ShopOfKey } from '../../ports.ts';
+import { appendLocal } from '../../storage/append.ts';
+import type { Storage } from '../../storage/storage.ts';
+import type { MeshConfig } from '../parts.ts';
+
+/** How somebody came to be trusted. */
+export type Via = 'approval' | 'join_code' | 'shop_key' | 'joined' | 'renewed';
+
+export type Members = {
+  now(): Membership;
+  trustOf(replica: string): Trust;
+  /** As whoever let it in last knew it. */
+  nameOf(replica: string): string | null;
+  /** Says that an appliance is of the shop, unless that is known; takes back its revocations. False when the disk refused. */
+  letIn(replica: string, facts: { name: string; via: Via; by: string }): boolean;
+  /** Says that it is no longer, and what the shop key is from now on, if there is one that it knew. */
+  shutOut(replica: string, by: string): boolean;
+  /** A new shop key: the one before lets nobody in any more. */
+  rotateShopKey(by: string): boolean;
+  /** What to prove membership with, and to check with; null where there is none, or it is known to somebody revoked. */
+  shopKey(): Uint8Array | null;
+  /** Whether this shop is no more than what follows from the shop key, so that an older shop with that key goes before. */
+  isProvisional(shop: string): boolean;
+};
+
+export function createMembers(ports: Ports, storage: Storage, config: MeshConfig): Members {
+  let seen: unknown;
+  let membership: Membership | undefined;
+  let derived: (ShopOfKey & { text: string }) | undefined;
+
+  function now(): Membership {
+    const { trust } = storage.state();
+    if (!membership || trust !== seen) membership = membershipOf(config.replicaId, trust);
+    seen = trust;
+    return membership;
+  }
+
+  const draft = (payload: JsonObject): Draft => ({ entity: trustEntity, id: base32(ports.random.bytes(15)), payload });
+  const say = (...drafts: Draft[]): boolean =>
+    storage.write((unit) => {
+      for (const one of drafts) appendLocal(unit, one);
+    }).ok;
+  const rotation = (covers: string[], by: string): Draft =>
+    draft({ verdict: 'shop_key', key: base32(ports.random.bytes(20)), covers, by });
+
+  function letIn(replica: string, { name, via, by }: Parameters<Members['letIn']>[1]): boolean {
+    if (now().trustOf(replica) === 'trusted') return true;
+    const pardons = now().revocationsOf(replica);
+    return say(draft({ verdict: 'trusted', subject: replica, pardons, name, via, by }));
+  }
+
+  function shutOut(replica: string, by: string): boolean {
+    if (now().trustOf(replica) === 'revoked') return true;
+    const upTo = ofReplica(storage.books.heads(), replica);
+    const hasShopKey = config.shopKey !== null || now().shopKey.kind === 'rotated';
+    const revocation = draft({ verdict: 'revoked', subject: replica, upTo, by });
+    const covers = [...now().revocations, revocation.id];
+    return hasShopKey ? say(revocation, rotation(covers, by)) : say(revocation);
+  }
+
+  function keyNow(): ShopOfKey | null {
+    const { shopKey } = now();
+    if (shopKey.kind === 'none') return null;
+    if (shopKey.kind === 'configured') return config.shopKey;
+    if (derived?.text !== shopKey.key) derived = { text: shopKey.key, ...ports.crypto.shopOfKey(shopKey.key) };
+    return derived;
+  }
+
+  return {
+    now,
+    trustOf: (replica) => now().trustOf(replica),
+    nameOf(replica) {
+      const said = storage.state().trust.findLast((one) => one.verdict === 'trusted' && one.subject === replica);
+      return said?.verdict === 'trusted' ? (said.name ?? null) : null;
+    },
+    letIn,
+    shutOut,
+    rotateShopKey: (by) => say(rotation([...now().revocations], by)),
+    shopKey: () => keyNow()?.key ?? null,
+    isProvisional: (shop) => keyNow()?.shop === shop,
+  };
+}

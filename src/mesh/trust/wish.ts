@@ -1,0 +1,83 @@
+// Our own wish to be of another shop: by a join code, which is shown to whoever may know it, or with the consent of an
+// admin there to the very appliance that an admin here has named. It ends with a welcome, or when it is taken back.
+
+import { failure, type Outcome } from '../../core/command.ts';
+import { joinMs } from '../../core/limits.ts';
+import type { Ports, TimerHandle } from '../../ports.ts';
+
+export type Welcome = {
+  readonly shop: string;
+  /** Who let us in: replica id, name, host:port of its mesh port where it is known. */
+  readonly host: string;
+  readonly hostName: string;
+  readonly address: string | null;
+};
+
+export type Wish = {
+  /** With the code's key; `done` is told how it ended, within `joinMs`. Whatever was wished before is over. */
+  byCode(key: Uint8Array, done: (outcome: Outcome<Welcome>) => void): void;
+  /** To be let in by this appliance, however long it takes; null takes it back. */
+  byApproval(replica: string | null): void;
+  codeKey(): Uint8Array | null;
+  approval(): string | null;
+  isAny(): boolean;
+  /** Somebody whom we asked does not let us in. */
+  refused(address: string, reason: string): void;
+  granted(welcome: Welcome): void;
+  stop(): void;
+};
+
+export function createWish(ports: Pick<Ports, 'timers'>, granted: (welcome: Welcome) => void): Wish {
+  let code: { key: Uint8Array; done: (outcome: Outcome<Welcome>) => void; refusals: Map<string, string> } | null = null;
+  let replica: string | null = null;
+  let timer: TimerHandle | null = null;
+
+  function end(outcome: Outcome<Welcome>): void {
+    timer?.cancel();
+    const ended = code;
+    code = null;
+    ended?.done(outcome);
+  }
+
+  return {
+    byCode(key, done) {
+      end(failure('join_replaced', 'Another join was begun meanwhile.'));
+      replica = null;
+      code = { key, done, refusals: new Map() };
+      timer = ports.timers.after(joinMs, () => end(notGranted(code?.refusals ?? new Map())));
+    },
+    byApproval(wanted) {
+      end(failure('join_replaced', 'Another join was begun meanwhile.'));
+      replica = wanted;
+    },
+    codeKey: () => code?.key ?? null,
+    approval: () => replica,
+    isAny: () => code !== null || replica !== null,
+    refused(address, reason) {
+      code?.refusals.set(address, reason);
+    },
+    granted(welcome) {
+      replica = null;
+      end({ ok: true, result: welcome });
+      granted(welcome);
+    },
+    stop() {
+      end(failure('not_ready', 'The appliance stops.'));
+    },
+  };
+}
+
+const refusalsToldMax = 5;
+
+function notGranted(refusals: ReadonlyMap<string, string>) {
+  if (refusals.size === 0)
+    return failure(
+      'nobody_found',
+      'No other appliance was found: is it on, and on this network? Name its address with --peer HOST:PORT (its mesh port).',
+    );
+  const told = [...refusals].slice(0, refusalsToldMax).map(([address, reason]) => `${address}: ${reason}`);
+  return failure(
+    'code_not_known',
+    `Nobody who was found knows this code: it may be mistyped, older than 15 minutes, or used. Make another. (${told.join('; ')})`,
+  );
+}

@@ -32,6 +32,8 @@ export type ApplianceConfig = {
   staticPeers: readonly string[];
   /** False when an identity was there before: then a missing database is a lost one, not a new appliance. */
   isFirstStart: boolean;
+  /** Replica id under which it wrote before it took the present key; it trusts that one. */
+  formerId: string | null;
   /**
    * How often it was started, with this time; null where that is not counted. Books that say otherwise are not those that
    * this appliance left behind: an older copy, or another's.

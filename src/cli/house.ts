@@ -183,6 +183,7 @@ export const applianceConfig = (
   version: assets.version,
   staticPeers: settings.peers,
   isFirstStart: house.isFirstStart,
+  formerId: house.identity.formerId,
   starts: house.starts,
   isElsewhere: house.isElsewhere,
   migrations: assets.migrations,

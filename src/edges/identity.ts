@@ -31,6 +31,8 @@ export type Identity = {
   readonly ownShop: string;
   /** The shop that it has joined; null while it is of its own, or of the shop key's. */
   readonly joinedShop: string | null;
+  /** Under which it wrote before it took the present key. */
+  readonly formerId: string | null;
   /** Where it was last started, and how often it was; null where that was not noted. */
   readonly home: Home | null;
   readonly starts: number;
@@ -64,6 +66,7 @@ type IdentityFile = JsonObject & {
   privateKey: string;
   ownShop: string;
   joinedShop: string | null;
+  formerId: string | null;
   adminTokenHash: string | null;
   certificate: string | null;
   home: Home | null;
@@ -93,6 +96,7 @@ export function openIdentity(
     privateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
     ownShop: base32(sources.random.bytes(17)).slice(0, replicaIdChars),
     joinedShop: null,
+    formerId: null,
     adminTokenHash: null,
     certificate: null,
     home: null,
@@ -126,12 +130,14 @@ export function newKey(
   sources: Pick<Sources, 'sha256'>,
 ): { replicaId: string; keep(shop: string): IdentityFailure | undefined } {
   const { privateKey } = crypto.generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const spki = crypto.createPublicKey(privateKey).export({ type: 'spki', format: 'der' });
   return {
-    replicaId: replicaIdOf(sources.sha256, new Uint8Array(spki.subarray(-publicKeyBytes))),
+    replicaId: replicaIdOf(sources.sha256, pointOf(privateKey)),
     keep(shop) {
       const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
-      return changeFile(folder, { privateKey: pem, certificate: null, joinedShop: shop });
+      const read = readIdentity(folder);
+      if (!read.ok) return read;
+      const formerId = replicaIdOf(sources.sha256, pointOf(read.privateKey));
+      return changeFile(folder, { privateKey: pem, certificate: null, joinedShop: shop, formerId });
     },
   };
 }
@@ -144,16 +150,20 @@ export function keepCertificate(folder: string, certificatePem: string): Identit
 function changeFile(
   folder: string,
   change: Partial<
-    Pick<IdentityFile, 'privateKey' | 'joinedShop' | 'adminTokenHash' | 'certificate' | 'home' | 'starts'>
+    Pick<IdentityFile, 'privateKey' | 'formerId' | 'joinedShop' | 'adminTokenHash' | 'certificate' | 'home' | 'starts'>
   >,
 ): IdentityFailure | undefined {
   const read = readIdentity(folder);
   return read.ok ? writeIdentity(folder, { ...read.file, ...change }) : read;
 }
 
-function identityOf(file: IdentityFile, privateKey: KeyObject, sha256: Sha256): Identity {
+function pointOf(privateKey: KeyObject): Uint8Array {
   const spki = crypto.createPublicKey(privateKey).export({ type: 'spki', format: 'der' });
-  const publicKey = new Uint8Array(spki.subarray(-publicKeyBytes));
+  return new Uint8Array(spki.subarray(-publicKeyBytes));
+}
+
+function identityOf(file: IdentityFile, privateKey: KeyObject, sha256: Sha256): Identity {
+  const publicKey = pointOf(privateKey);
   const key = { key: privateKey, dsaEncoding: 'ieee-p1363' } as const;
   return {
     replicaId: replicaIdOf(sha256, publicKey),
@@ -161,6 +171,7 @@ function identityOf(file: IdentityFile, privateKey: KeyObject, sha256: Sha256): 
     privateKeyPem: file.privateKey,
     ownShop: file.ownShop,
     joinedShop: file.joinedShop,
+    formerId: file.formerId,
     home: file.home,
     starts: file.starts,
     adminTokenHash: file.adminTokenHash,
@@ -200,8 +211,23 @@ function readIdentity(folder: string): ReadIdentity | IdentityFailure {
   if (wrong) return malformed(path, `has no good "${wrong}"`);
   const privateKey = parsePrivateKey(String(file.privateKey));
   if (!privateKey) return malformed(path, 'holds no private key of the kind P-256');
-  const { joinedShop = null, adminTokenHash = null, certificate = null, home = null, starts = 0 } = file;
-  const whole = { ...file, joinedShop, adminTokenHash, certificate, home: isHome(home) ? home : null, starts };
+  const {
+    joinedShop = null,
+    formerId = null,
+    adminTokenHash = null,
+    certificate = null,
+    home = null,
+    starts = 0,
+  } = file;
+  const whole = {
+    ...file,
+    joinedShop,
+    formerId,
+    adminTokenHash,
+    certificate,
+    home: isHome(home) ? home : null,
+    starts,
+  };
   return { ok: true, file: whole as IdentityFile, privateKey };
 }
 
@@ -219,13 +245,14 @@ function wrongMember(file: JsonObject): string | undefined {
   if (file.version !== fileVersion) return 'version';
   if (typeof file.privateKey !== 'string') return 'privateKey';
   if (typeof file.ownShop !== 'string' || !/^[a-z2-7]{26}$/.test(file.ownShop)) return 'ownShop';
-  if (!isShopOrAbsent(file.joinedShop)) return 'joinedShop';
+  if (!isIdOrAbsent(file.joinedShop)) return 'joinedShop';
+  if (!isIdOrAbsent(file.formerId)) return 'formerId';
   if (file.starts !== undefined && !Number.isSafeInteger(file.starts)) return 'starts';
   if (!isTextOrAbsent(file.adminTokenHash)) return 'adminTokenHash';
   return isTextOrAbsent(file.certificate) ? undefined : 'certificate';
 }
 
-const isShopOrAbsent = (value: unknown): boolean =>
+const isIdOrAbsent = (value: unknown): boolean =>
   value === undefined || value === null || (typeof value === 'string' && /^[a-z2-7]{26}$/.test(value));
 
 const isHome = (value: unknown): value is Home =>

@@ -247,6 +247,8 @@ export function createMesh(ports: Ports, storage: Storage, config: MeshConfig, a
         if (known.peerId === entry.id && known !== address) dialer.failed(known, reason);
       replan();
     }
+    // Whom we asked to let us in says no by leaving.
+    if (address && !link.peer) wish.refused(address.address);
     if (links.size === 0) storage.setMeshOffset(0);
     if (!address || stopped) return;
     // A link that breaks as soon as it stands is no success: its address waits longer each time.
@@ -284,7 +286,7 @@ export function createMesh(ports: Ports, storage: Storage, config: MeshConfig, a
     if (stopped || !enabled || peerId === 'self' || members.now().revoked.has(config.replicaId)) return false;
     if (peerId !== null && (links.has(peerId) || members.trustOf(peerId) === 'revoked')) return false;
     // Where a person said that a peer is, whoever answers is shown to him.
-    if (wish.isAny() || source === 'static' || peerId === null) return true;
+    if (wish.isAny() || source === 'static' || peerId === null) return !wish.hasRefused(address.address);
     return members.trustOf(peerId) === 'trusted' || members.shopKey() !== null;
   }
 
@@ -330,6 +332,8 @@ export function createMesh(ports: Ports, storage: Storage, config: MeshConfig, a
         dialer.add(entry.address, 'remembered', entry.id);
         for (const known of dialer.addresses()) if (known.address === entry.address) known.peerId = entry.id;
       }
+      const { formerId, name } = config;
+      if (formerId !== null) members.letIn(formerId, { name, via: 'renewed', by: 'system' });
       wish.byApproval(readMeta<string | null>(storage.handle().statements, 'asks', null));
       forks.followAll();
       timer = ports.timers.after(tickMs, tick);

@@ -16,6 +16,7 @@ export type MeshConfig = {
   shop: string;
   /** Of the key in the configuration; null where there is none. */
   shopKey: ShopOfKey | null;
+  formerId: string | null;
   name: string;
   version: string;
   staticPeers: readonly string[];

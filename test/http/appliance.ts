@@ -58,6 +58,7 @@ export function openShop(options: ShopOptions = {}): TestShop {
     version: '0.0.0-test',
     staticPeers: [],
     isFirstStart: true,
+    formerId: null,
     starts: null,
     isElsewhere: false,
     migrations: assets.migrations,

@@ -22,6 +22,7 @@ import {
   systemRandom,
   systemTimers,
 } from '../../src/edges/system.ts';
+import type { Welcome } from '../../src/mesh/trust/wish.ts';
 import type { Clock, Log, OpenDatabase, Signer, Timers, Transport } from '../../src/ports.ts';
 import { makeSomeone, type Someone, silentLog } from '../edges/peer-pair.ts';
 import { until } from '../waiting.ts';
@@ -40,6 +41,8 @@ export type TestAppliance = {
   /** host:port of the mesh port. */
   readonly address: string;
   readonly databasePath: string;
+  /** Shops that have let it in, as it asked. */
+  readonly welcomes: readonly Welcome[];
   readonly log: readonly Logged[];
   /** What went over all of its connections. */
   readonly wire: Wire;
@@ -54,9 +57,13 @@ export type ApplianceOptions = {
   peers?: readonly string[];
   who?: Someone;
   shopKey?: Uint8Array | null;
+  /** Of the shop that it is of, and of that which the shop key makes. */
+  shop?: string;
+  keyShop?: string;
   /** A folder to keep after the stop, for another start on it. */
   folder?: string;
   isFirstStart?: boolean;
+  formerId?: string;
   openDatabase?: OpenDatabase;
   clock?: Partial<Clock>;
   /** Addresses that it can dial; all of them without it. */
@@ -75,6 +82,7 @@ export async function openAppliance(name: string, options: ApplianceOptions = {}
   const wire = createWire();
   let appliance: Appliance | undefined;
   const key = options.shopKey === undefined ? shopKey : options.shopKey;
+  const welcomes: Welcome[] = [];
   const opened = await openPeerServer({
     credentials: who.credentials,
     host: '127.0.0.1',
@@ -110,18 +118,20 @@ export async function openAppliance(name: string, options: ApplianceOptions = {}
     },
     {
       databasePath,
-      shop: shopId,
-      shopKey: key && { shop: shopId, key },
+      shop: options.shop ?? shopId,
+      shopKey: key && { shop: options.keyShop ?? shopId, key },
       name,
       version: '0.0.0-test',
       staticPeers: options.peers ?? [],
       isFirstStart: options.isFirstStart ?? true,
+      formerId: options.formerId ?? null,
       starts: null,
       isElsewhere: false,
       migrations: assets.migrations,
       port: 0,
       meshPort: opened.server.port,
     },
+    { welcomed: (welcome) => welcomes.push(welcome) },
   );
   if ('detail' in created) throw new Error(created.detail);
   appliance = created;
@@ -143,6 +153,7 @@ export async function openAppliance(name: string, options: ApplianceOptions = {}
     who,
     address: `127.0.0.1:${opened.server.port}`,
     databasePath,
+    welcomes,
     log,
     wire,
     run,

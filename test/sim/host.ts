@@ -141,6 +141,7 @@ export function createHost(setup: HostSetup): Host {
         databasePath: disk.path,
         name,
         isFirstStart: starts === 1,
+        formerId: null,
         starts: setup.tells ? starts : null,
         isElsewhere: setup.tells && setup.isCopy && starts === 1,
         port: 3030,

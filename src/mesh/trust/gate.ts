@@ -53,7 +53,6 @@ export function createGate(parts: MeshParts, admission: Admitting): Gate {
     }
     if (told.has(link)) return;
     log.warn('a peer was refused', { reason, peer: link.peerKeyId, address, detail });
-    wish.refused(address, detail);
     if (reason === 'heartbeat_timeout') return;
     if (reason === 'cloned') return raiseCloned(link, 'this appliance');
     const known = nameOf(link.peerKeyId);
@@ -97,7 +96,8 @@ export function createGate(parts: MeshParts, admission: Admitting): Gate {
       return link.close('it is not whom we asked');
     }
     const { shop, name: hostName } = message;
-    wish.granted({ shop, host: link.peerKeyId, hostName, address: dialedByUs ? address : null });
+    const seenAt = candidates.get(link.peerKeyId)?.address ?? null;
+    wish.granted({ shop, host: link.peerKeyId, hostName, address: dialedByUs ? address : seenAt });
     link.close('it let us in');
   }
 

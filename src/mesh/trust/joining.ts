@@ -55,13 +55,13 @@ export function createJoining(parts: MeshParts): Joining {
     const normal = normalCode(code);
     if (normal === undefined)
       return done(failure('code_malformed', 'A join code has 16 letters and digits, such as 4F7K-2M9P-QR3T-8XVA.'));
-    wish.byCode(joinKey(ports.crypto, normal), (outcome) =>
+    const address = peer === undefined ? undefined : (candidates.get(peer)?.address ?? peer);
+    wish.byCode(joinKey(ports.crypto, normal), address ?? null, (outcome) =>
       done(outcome.ok ? { ok: true, result: { state: 'joined', welcome: outcome.result } } : outcome),
     );
-    const address = peer === undefined ? undefined : (candidates.get(peer)?.address ?? peer);
     if (address !== undefined) {
       dialer.add(address, 'seen');
-      dialer.hurry(address);
+      return dialer.hurry(address);
     }
     lookForThem();
   }

@@ -14,21 +14,26 @@ export type Welcome = {
 };
 
 export type Wish = {
-  /** With the code's key; `done` is told how it ended, within `joinMs`. Whatever was wished before is over. */
-  byCode(key: Uint8Array, done: (outcome: Outcome<Welcome>) => void): void;
+  /**
+   * With the code's key; `done` is told how it ended, within `joinMs`, or when the one at `only` does not know it. Whatever
+   * was wished before is over.
+   */
+  byCode(key: Uint8Array, only: string | null, done: (outcome: Outcome<Welcome>) => void): void;
   /** To be let in by this appliance, however long it takes; null takes it back. */
   byApproval(replica: string | null): void;
   codeKey(): Uint8Array | null;
   approval(): string | null;
   isAny(): boolean;
-  /** Somebody whom we asked does not let us in. */
-  refused(address: string, reason: string): void;
+  /** Somebody whom we showed the code does not know it. Nobody is shown it twice: each time counts against it. */
+  refused(address: string): void;
+  hasRefused(address: string): boolean;
   granted(welcome: Welcome): void;
   stop(): void;
 };
 
 export function createWish(ports: Pick<Ports, 'timers'>, granted: (welcome: Welcome) => void): Wish {
-  let code: { key: Uint8Array; done: (outcome: Outcome<Welcome>) => void; refusals: Map<string, string> } | null = null;
+  let code: { key: Uint8Array; only: string | null; done: (outcome: Outcome<Welcome>) => void } | null = null;
+  let refusedBy = new Set<string>();
   let replica: string | null = null;
   let timer: TimerHandle | null = null;
 
@@ -40,11 +45,12 @@ export function createWish(ports: Pick<Ports, 'timers'>, granted: (welcome: Welc
   }
 
   return {
-    byCode(key, done) {
+    byCode(key, only, done) {
       end(failure('join_replaced', 'Another join was begun meanwhile.'));
       replica = null;
-      code = { key, done, refusals: new Map() };
-      timer = ports.timers.after(joinMs, () => end(notGranted(code?.refusals ?? new Map())));
+      refusedBy = new Set();
+      code = { key, only, done };
+      timer = ports.timers.after(joinMs, () => end(notGranted(refusedBy)));
     },
     byApproval(wanted) {
       end(failure('join_replaced', 'Another join was begun meanwhile.'));
@@ -53,9 +59,12 @@ export function createWish(ports: Pick<Ports, 'timers'>, granted: (welcome: Welc
     codeKey: () => code?.key ?? null,
     approval: () => replica,
     isAny: () => code !== null || replica !== null,
-    refused(address, reason) {
-      code?.refusals.set(address, reason);
+    refused(address) {
+      if (!code) return;
+      refusedBy.add(address);
+      if (address === code.only) end(notGranted(refusedBy));
     },
+    hasRefused: (address) => code !== null && refusedBy.has(address),
     granted(welcome) {
       replica = null;
       end({ ok: true, result: welcome });
@@ -67,17 +76,17 @@ export function createWish(ports: Pick<Ports, 'timers'>, granted: (welcome: Welc
   };
 }
 
-const refusalsToldMax = 5;
+const addressesToldMax = 5;
 
-function notGranted(refusals: ReadonlyMap<string, string>) {
-  if (refusals.size === 0)
+function notGranted(refusedBy: ReadonlySet<string>) {
+  if (refusedBy.size === 0)
     return failure(
       'nobody_found',
       'No other appliance was found: is it on, and on this network? Name its address with --peer HOST:PORT (its mesh port).',
     );
-  const told = [...refusals].slice(0, refusalsToldMax).map(([address, reason]) => `${address}: ${reason}`);
+  const asked = [...refusedBy].slice(0, addressesToldMax).join(', ');
   return failure(
     'code_not_known',
-    `Nobody who was found knows this code: it may be mistyped, older than 15 minutes, or used. Make another. (${told.join('; ')})`,
+    `This code is not known at ${asked}: it is mistyped, older than 15 minutes, or used, or another appliance made it. Make another if in doubt.`,
   );
 }

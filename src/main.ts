@@ -24,6 +24,22 @@ async function run({ words, flags }: CommandLine, settings: Settings, showSettin
       return tell(showSettings());
     case 'status':
       return answer(await (await import('./cli/status.ts')).readStatus(settings.data));
+    case 'join': {
+      const peer = flags.get('peer')?.at(-1);
+      const words = { code: rest[0], peer, bringBooks: flags.has('bring-books') };
+      return answer(await (await import('./cli/join.ts')).joinShop(settings, words, tell));
+    }
+    case 'join-code':
+      return answer(await (await import('./cli/membership.ts')).makeJoinCode(settings.data));
+    case 'approve':
+    case 'revoke': {
+      const { changeTrust } = await import('./cli/membership.ts');
+      return answer(await changeTrust(settings.data, rest[0] ?? '', command === 'approve' ? 'trusted' : 'revoked'));
+    }
+    case 'shop-key':
+      return answer(await (await import('./cli/membership.ts')).readShopKey(settings.data));
+    case 'renew-identity':
+      return answer(await (await import('./cli/membership.ts')).renewIdentity(settings.data));
     case 'token': {
       const { makeNewAdminToken, makeTerminalToken } = await import('./cli/token.ts');
       return answer(

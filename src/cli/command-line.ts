@@ -6,6 +6,13 @@ import type { Option } from '../config.ts';
 
 export const commands = [
   { name: 'start', words: [], meaning: 'runs the appliance (also without a command)' },
+  { name: 'join', words: ['CODE'], meaning: 'joins the shop that made the code (--peer HOST:PORT: where it was made)' },
+  { name: 'join', words: [], meaning: 'asks the appliance at --peer HOST:PORT to let this one in' },
+  { name: 'join-code', words: [], meaning: 'makes a code that lets one appliance in, for 15 minutes' },
+  { name: 'approve', words: ['WHO'], meaning: 'lets in an appliance that was seen: its name, id, or six words' },
+  { name: 'revoke', words: ['WHO'], meaning: 'shuts an appliance out of the shop, everywhere' },
+  { name: 'shop-key', words: [], meaning: 'shows the shop key, if it is no longer the configured one' },
+  { name: 'renew-identity', words: [], meaning: 'makes another appliance of a copy that runs beside its original' },
   { name: 'status', words: [], meaning: 'asks the running appliance how it is' },
   { name: 'token', words: ['admin'], meaning: 'makes a new admin token, shown once' },
   { name: 'token', words: ['terminal', 'NAME'], meaning: 'makes a token for a till, shown once' },
@@ -27,6 +34,7 @@ const ownFlags: readonly OwnFlag[] = [
   { name: 'csv', value: 'FILE', command: 'demo', meaning: 'plays a real day (InvoiceNo, StockCode, Description, …)' },
   { name: 'seed', value: 'N', command: 'demo', meaning: 'another generated day; the same seed gives the same day' },
   { name: 'tickets', value: 'N', command: 'demo', meaning: 'tickets of the generated day' },
+  { name: 'bring-books', command: 'join', meaning: 'books of this appliance, if it has any, come along' },
   { name: 'version', meaning: 'prints the version' },
   { name: 'help', short: 'h', meaning: 'prints this' },
 ];

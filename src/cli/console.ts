@@ -25,7 +25,13 @@ export type Asked =
 const answerMsMax = 10_000;
 
 /** Asks the appliance that runs on the folder. */
-export async function askRunning(folder: string, method: 'GET' | 'POST', path: string, body?: unknown): Promise<Asked> {
+export async function askRunning(
+  folder: string,
+  method: 'GET' | 'POST' | 'PATCH',
+  path: string,
+  body?: unknown,
+  msMax = answerMsMax,
+): Promise<Asked> {
   const door = readDoor(folder);
   const notRunning = { ok: false, isRunning: false, detail: `no appliance runs on ${folder}` } as const;
   if (!door) return notRunning;
@@ -33,7 +39,7 @@ export async function askRunning(folder: string, method: 'GET' | 'POST', path: s
     const response = await fetch(door.url + path, {
       method,
       headers: { authorization: `Bearer ${door.token}`, 'content-type': 'application/json' },
-      signal: AbortSignal.timeout(answerMsMax),
+      signal: AbortSignal.timeout(msMax),
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     return { ok: true, status: response.status, answer: await response.json() };

@@ -42,6 +42,7 @@ function statusText(mesh: Shown<MeshStatus>, info: GossipInfo, readiness: string
   const links = mesh.enabled ? connected : 'turned off';
   return columns([
     ['appliance', `${mesh.name} (${mesh.replicaId}), Tillmesh ${info.version}`],
+    ['words', mesh.words ?? ''],
     ['shop', mesh.shop],
     ['takes sales', readiness],
     ['books', books],
@@ -57,6 +58,8 @@ function statusText(mesh: Shown<MeshStatus>, info: GossipInfo, readiness: string
 function peerText(peer: PeerStatus): string {
   const who = [peer.name, peer.address].filter((part) => part !== null).join(' at ') || 'unknown';
   const waiting = `${peer.pending} to send, ${peer.behind} to come`;
+  const words = peer.trust === 'pending' && peer.words ? `; its words: ${peer.words}` : '';
+  const asks = peer.asks ? '; asks to be let in' : '';
   const failed = peer.lastError && peer.state !== 'connected' ? `; ${peer.lastError}` : '';
-  return `${who}: ${peer.state}, ${peer.trust}; ${waiting}${failed}`;
+  return `${who}: ${peer.state}, ${peer.trust}; ${waiting}${asks}${words}${failed}`;
 }

@@ -2,7 +2,13 @@
 
 import { defineConfig } from 'vitest/config';
 
-const onBuiltFile = ['test/smoke.test.ts', 'test/real-day.test.ts', 'test/command-line.test.ts', 'test/start.test.ts'];
+const onBuiltFile = [
+  'test/smoke.test.ts',
+  'test/real-day.test.ts',
+  'test/command-line.test.ts',
+  'test/start.test.ts',
+  'test/joining.test.ts',
+];
 
 export default defineConfig({
   test: {

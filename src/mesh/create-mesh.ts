@@ -335,6 +335,7 @@ export function createMesh(ports: Ports, storage: Storage, config: MeshConfig, a
       const { formerId, name } = config;
       if (formerId !== null) members.letIn(formerId, { name, via: 'renewed', by: 'system' });
       wish.byApproval(readMeta<string | null>(storage.handle().statements, 'asks', null));
+      upkeep.tellCopied();
       forks.followAll();
       timer = ports.timers.after(tickMs, tick);
     },

@@ -17,6 +17,7 @@ export type MeshConfig = {
   /** Of the key in the configuration; null where there is none. */
   shopKey: ShopOfKey | null;
   formerId: string | null;
+  starts: number | null;
   name: string;
   version: string;
   staticPeers: readonly string[];

@@ -4,6 +4,7 @@ import type { SyncRow } from '../core/books.ts';
 import { meshOffsetMs, stampMs } from '../core/clock.ts';
 import { epochAfterLoss, epochOf, type Heads, joinHeads, numberAt, replicaOf } from '../core/heads.ts';
 import { clockSuspectMs, epochClaimsMax, epochMax, epochSlack } from '../core/limits.ts';
+import { readMeta } from '../storage/state.ts';
 import { startEpoch } from '../storage/storage.ts';
 import { type Link, newExchange } from './link.ts';
 import type { MeshParts } from './parts.ts';
@@ -16,6 +17,8 @@ export type Upkeep = {
   protectOwnNumbers(heads: Heads): void;
   /** Writes what went over a link to the history, if it is worth a row. */
   record(link: Link, entry: PeerEntry, error: string | null): void;
+  /** Says so when the books were found to be a copy as they were opened. */
+  tellCopied(): void;
   /** Every hour. */
   rest(): void;
 };
@@ -81,12 +84,24 @@ export function createUpkeep(parts: MeshParts, recordSync: (row: SyncRow) => voi
     if (epoch === state.epoch) return;
     epochClaims += 1;
     log.warn('peers hold more of our own writing than we do: a restored copy; a new epoch begins', { epoch });
+    raiseRestored();
+    storage.note((handle) => startEpoch(handle, epoch));
+  }
+
+  const raiseRestored = (): void =>
     alarms.raise(
       'restored',
       'restored_copy',
       'This appliance runs on an older copy of its books; what was missing comes back from its peers.',
     );
-    storage.note((handle) => startEpoch(handle, epoch));
+
+  function tellCopied(): void {
+    const copiedAt = readMeta<number | null>(storage.handle().statements, 'copied_at_start', null);
+    if (copiedAt === null || copiedAt !== config.starts) return;
+    log.warn('these books, or their folder, were copied or put back: a new epoch has begun', {
+      epoch: storage.state().epoch,
+    });
+    raiseRestored();
   }
 
   function compared(link: Link, equal: boolean, differing: readonly string[], ids: readonly string[]): void {
@@ -145,6 +160,7 @@ export function createUpkeep(parts: MeshParts, recordSync: (row: SyncRow) => voi
     compared,
     protectOwnNumbers,
     record,
+    tellCopied,
     rest() {
       for (const id of links.keys()) {
         const entry = peers.get(id);

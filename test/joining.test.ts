@@ -1,0 +1,276 @@
+// Several appliances become one shop, on the built file, as an installer does it at the console; and disks that were copied
+// or put back while nobody looked.
+
+import { cpSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { type ApplianceProcess, createApi, startAppliance } from '../src/demo/appliance-process.ts';
+import { bun, type Ended, emptyFolderWithFile, node, type Runtime, runToEnd } from './built-file.ts';
+import { until } from './waiting.ts';
+
+const token = 'a-token-for-the-tests-of-joining';
+const env = { TILLMESH_ADMIN_TOKEN: token };
+
+type Peer = { id: string | null; name: string | null; trust: string; state: string; words: string; address: string };
+type Status = {
+  replicaId: string;
+  words: string;
+  shop: string;
+  meshPort: number;
+  connected: number;
+  peers: Peer[];
+  alarms: { code: string; detail: string }[];
+};
+type Digest = { heads: Record<string, number>; tickets: string };
+
+type Place = {
+  readonly data: string;
+  start(name: string, ...args: string[]): Promise<Running>;
+  run(...args: string[]): Promise<Ended>;
+};
+type Running = ApplianceProcess & {
+  readonly mesh: string;
+  status(): Promise<Status>;
+  digest(): Promise<Digest>;
+  sell(id: string): Promise<void>;
+  hasTicket(id: string): Promise<boolean>;
+};
+
+function newPlace(runtime: Runtime = node, data?: string): Place {
+  const { folder, file, remove } = emptyFolderWithFile();
+  onTestFinished(remove);
+  const dataFolder = data ?? join(folder, 'tillmesh-data');
+  return {
+    data: dataFolder,
+    run: (...args) =>
+      runToEnd([runtime.path, file, ...args, '--data', dataFolder], { folder, env: { ...env }, msMax: 60_000 }),
+    async start(name, ...args) {
+      const ports = ['--port', '0', '--mesh-port', '0', '--no-mdns', '--log-level', 'error'];
+      const words = [...ports, '--data', dataFolder, ...args];
+      const process = await startAppliance([runtime.path, file], name, words, env, folder);
+      onTestFinished(() => void process.stop());
+      return running(process);
+    },
+  };
+}
+
+async function running(process: ApplianceProcess): Promise<Running> {
+  const api = createApi(process.url, token);
+  const status = () => api.get<Status>('/api/v1/p2p/status');
+  const { meshPort } = await status();
+  return {
+    ...process,
+    mesh: `127.0.0.1:${meshPort}`,
+    status,
+    digest: () => api.get<Digest>('/api/v1/digest'),
+    sell: async (id) => void (await api.post('/api/v1/tickets', sale(id))),
+    hasTicket: async (id) => (await fetch(`${process.url}/api/v1/tickets/${id}`, { headers: bearer })).status === 200,
+  };
+}
+
+const bearer = { authorization: `Bearer ${token}` };
+const sale = (id: string) => ({
+  id,
+  currency: 'EUR',
+  lines: [{ productId: 'coffee', name: 'Coffee', quantity: 1, unitPrice: 250, total: 250 }],
+  payments: [{ method: 'cash', amount: 250 }],
+  total: 250,
+});
+
+const equal = (...all: Running[]): Promise<void> =>
+  until(
+    `equal books at ${all.map(({ name }) => name).join(', ')}`,
+    async () => {
+      const digests = await Promise.all(all.map((one) => one.digest()));
+      const texts = digests.map(({ heads, ...parts }) => JSON.stringify([Object.entries(heads).sort(), parts]));
+      return new Set(texts).size === 1;
+    },
+    60_000,
+  );
+
+async function codeOf(place: Place): Promise<string> {
+  const { stdout, code } = await place.run('join-code');
+  expect(code).toBe(0);
+  return stdout.split('\n')[0] ?? '';
+}
+
+/** Bar with a sale, and Cellar that joined it. */
+async function openShop(runtime?: Runtime) {
+  const places = { bar: newPlace(), cellar: newPlace(runtime) };
+  const bar = await places.bar.start('bar');
+  await bar.sell('before');
+  const cellar = await places.cellar.start('cellar');
+  const joined = await places.cellar.run('join', await codeOf(places.bar), '--peer', bar.mesh);
+  expect(joined).toMatchObject({ code: 0, stderr: '' });
+  expect(joined.stdout).toMatch(/Let in by bar[\s\S]*holds the whole books: 0 products, 0 customers, 1 tickets/);
+  return { places, bar, cellar };
+}
+
+describe('an installer at the console', () => {
+  test.each([node, bun].filter(({ isHere }) => isHere))(
+    'B3 types a code on a second appliance ($name), which then holds the whole books',
+    async (runtime) => {
+      const { bar, cellar } = await openShop(runtime);
+      await equal(bar, cellar);
+      await cellar.sell('after');
+      await until('sold at both', () => bar.hasTicket('after'));
+      expect((await bar.status()).peers).toMatchObject([{ name: 'cellar', trust: 'trusted', state: 'connected' }]);
+    },
+  );
+
+  test('types a code before the appliance was ever started', async () => {
+    const [barPlace, cellarPlace] = [newPlace(), newPlace()];
+    const bar = await barPlace.start('bar');
+    await bar.sell('before');
+    const free = ['--port', '0', '--mesh-port', '0', '--host', '127.0.0.1', '--no-mdns'];
+    const joined = await cellarPlace.run('join', await codeOf(barPlace), '--peer', bar.mesh, ...free);
+    expect(joined.stdout).toContain('Joined.');
+    const cellar = await cellarPlace.start('cellar');
+    await equal(bar, cellar);
+  });
+
+  test('compares six words, and approves', async () => {
+    const [barPlace, cellarPlace] = [newPlace(), newPlace()];
+    const [bar, cellar] = [await barPlace.start('bar'), await cellarPlace.start('cellar')];
+    await bar.sell('before');
+    const asking = cellarPlace.run('join', '--peer', bar.mesh);
+    const { words } = await cellar.status();
+    await until('Bar is asked', async () => (await bar.status()).alarms.some(({ code }) => code === 'approval_asked'));
+    expect((await barPlace.run('status')).stdout).toContain(`asks to be let in; its words: ${words}`);
+    expect(await barPlace.run('approve', words)).toMatchObject({ code: 0, stdout: 'cellar is approved.\n' });
+    expect((await asking).stdout).toContain(`The words of that appliance are: ${(await bar.status()).words}`);
+    await equal(bar, cellar);
+  });
+
+  test('is told what is wrong, and nothing is changed', async () => {
+    const [barPlace, cellarPlace] = [newPlace(), newPlace()];
+    const [bar, cellar] = [await barPlace.start('bar'), await cellarPlace.start('cellar')];
+    const { shop } = await cellar.status();
+    const wrong = await cellarPlace.run('join', '4F7K-2M9P-QR3T-8XVA', '--peer', bar.mesh);
+    expect(wrong.code).toBe(1);
+    expect(wrong.stderr).toContain(`This code is not known at ${bar.mesh}`);
+    expect((await cellarPlace.run('join', 'ABC')).stderr).toContain('A join code has 16 letters and digits');
+    expect((await cellarPlace.run('join')).stderr).toContain('give a join code, or name the appliance');
+    await cellar.sell('mine');
+    const code = await codeOf(barPlace);
+    const withBooks = await cellarPlace.run('join', code, '--peer', bar.mesh);
+    expect(withBooks.stderr).toContain('has books of its own (0 products, 0 customers, 1 tickets');
+    expect((await cellar.status()).shop).toBe(shop);
+    expect(await cellarPlace.run('join', code, '--peer', bar.mesh, '--bring-books')).toMatchObject({ code: 0 });
+    await until('it came along', () => bar.hasTicket('mine'));
+    await equal(bar, cellar);
+    expect((await barPlace.run('approve', 'nobody')).stderr).toContain('no appliance "nobody" was seen');
+  });
+
+  test('B10 shuts a stolen appliance out of the whole shop from any other', async () => {
+    const { places, bar, cellar } = await openShop();
+    const atticPlace = newPlace();
+    const attic = await atticPlace.start('attic');
+    expect(await atticPlace.run('join', await codeOf(places.cellar), '--peer', cellar.mesh)).toMatchObject({ code: 0 });
+    await until('all linked', async () => (await bar.status()).connected + (await attic.status()).connected === 4);
+    expect(await places.bar.run('revoke', 'attic')).toMatchObject({ code: 0 });
+    await until('cut off', async () => (await attic.status()).connected === 0);
+    await until('known at Cellar', async () =>
+      (await cellar.status()).peers.some(({ name, trust }) => name === 'attic' && trust === 'revoked'),
+    );
+    await bar.sell('secret');
+    await equal(bar, cellar);
+    await attic.stop();
+    const again = await atticPlace.start('attic', '--peer', bar.mesh);
+    await until('it knocks', async () => (await bar.status()).alarms.some(({ code }) => code === 'revoked_peer'));
+    expect(await again.hasTicket('secret')).toBe(false);
+  });
+});
+
+describe('disks', () => {
+  test('B2 B3 a copied folder started beside its original writes under numbers of its own, and becomes another appliance', async () => {
+    const { places, bar, cellar } = await openShop();
+    await equal(bar, cellar);
+    const { replicaId } = await cellar.status();
+    await cellar.stop();
+    const copyFolder = `${places.cellar.data}-copy`;
+    cpSync(places.cellar.data, copyFolder, { recursive: true });
+    const original = await places.cellar.start('cellar', '--peer', bar.mesh);
+    const copyPlace = newPlace(node, copyFolder);
+    const copy = await copyPlace.start('copy', '--peer', bar.mesh);
+    for (let count = 0; count < 5; count++) await Promise.all([original.sell(`o-${count}`), copy.sell(`c-${count}`)]);
+    const originsOf = async (one: Running) =>
+      Object.keys((await one.digest()).heads).filter((o) => o.startsWith(replicaId));
+    const [ofOriginal, ofCopy] = [await originsOf(original), await originsOf(copy)];
+    expect(ofCopy.filter((origin) => !ofOriginal.includes(origin)).length).toBeGreaterThan(0);
+    await until(
+      'it is noticed',
+      async () => (await bar.status()).alarms.some(({ code }) => code === 'cloned_identity'),
+      60_000,
+    );
+    expect(await copyPlace.run('renew-identity')).toMatchObject({ code: 0, stderr: '' });
+    await until('another one', async () => (await copy.status()).replicaId !== replicaId);
+    await equal(bar, original, copy);
+    for (let count = 0; count < 5; count++)
+      expect([await bar.hasTicket(`o-${count}`), await bar.hasTicket(`c-${count}`)]).toEqual([true, true]);
+  });
+
+  test('F9 B2 an older database put back goes on under a new epoch before it sells, and gets back what it had lost', async () => {
+    const { places, bar, cellar } = await openShop();
+    await cellar.sell('early');
+    await equal(bar, cellar);
+    const { replicaId } = await cellar.status();
+    await cellar.stop();
+    const backup = `${places.cellar.data}-backup.db`;
+    cpSync(join(places.cellar.data, 'books.db'), backup);
+    const later = await places.cellar.start('cellar', '--peer', bar.mesh);
+    for (let count = 0; count < 5; count++) await later.sell(`late-${count}`);
+    await equal(bar, later);
+    const before = Object.keys((await later.digest()).heads);
+    await later.stop();
+    await bar.stop();
+    rmSync(join(places.cellar.data, 'books.db'));
+    renameSync(backup, join(places.cellar.data, 'books.db'));
+    const restored = await places.cellar.start('cellar');
+    await restored.sell('after');
+    const news = Object.keys((await restored.digest()).heads).filter((origin) => !before.includes(origin));
+    expect(news).toEqual([expect.stringMatching(`^${replicaId}`)]);
+    const barBack = await places.bar.start('bar', '--peer', restored.mesh);
+    await equal(barBack, restored);
+    for (const id of ['early', 'late-0', 'late-4', 'after']) expect(await barBack.hasTicket(id)).toBe(true);
+    expect((await restored.status()).alarms.map(({ code }) => code)).toContain('restored_copy');
+  });
+
+  test.each([
+    ['before anything was renamed', []],
+    ['after the old books were put aside', [['books.db', 'books-of-old.db']]],
+    [
+      'after the new ones took their place',
+      [
+        ['books.db', 'books-of-old.db'],
+        ['books-joining.db', 'books.db'],
+      ],
+    ],
+  ] as [string, [string, string][]][])(
+    'B1 a power cut in the move to another shop, %s, is made up for',
+    async (_when, renamed) => {
+      const { places, bar, cellar } = await openShop();
+      const { shop } = await cellar.status();
+      await cellar.stop();
+      // The folder as it was in the middle of the move: the books of the shop it left, and those of the one that let it in.
+      const middle = join(places.cellar.data, '..', 'middle');
+      mkdirSync(middle);
+      cpSync(places.cellar.data, middle, { recursive: true });
+      const place = newPlace(node, middle);
+      const { readdirSync, readFileSync, writeFileSync } = await import('node:fs');
+      const kept = readdirSync(middle).find((name) => name.startsWith('books-of-')) ?? '';
+      const from = kept.replace(/^books-of-|\.db$/g, '');
+      renameSync(join(middle, 'books.db'), join(middle, 'books-joining.db'));
+      renameSync(join(middle, kept), join(middle, 'books.db'));
+      writeFileSync(join(middle, 'joining.json'), JSON.stringify({ from, to: shop }));
+      const identity = JSON.parse(readFileSync(join(middle, 'identity.json'), 'utf8'));
+      writeFileSync(join(middle, 'identity.json'), JSON.stringify({ ...identity, joinedShop: null }));
+      for (const [name, to] of renamed) renameSync(join(middle, name), join(middle, to));
+      const moved = await place.start('cellar', '--peer', bar.mesh);
+      expect((await moved.status()).shop).toBe(shop);
+      expect(existsSync(join(middle, 'joining.json'))).toBe(false);
+      expect(await moved.hasTicket('before')).toBe(true);
+      await equal(bar, moved);
+    },
+  );
+});

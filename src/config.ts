@@ -2,7 +2,7 @@
 // the data folder, which beats the defaults. Reads nothing by itself: files come in through `readText`. A wrong value is
 // a failure that names the option and the remedy; nothing is guessed.
 
-import { shopKeyCharsMin } from './core/limits.ts';
+import { mdnsInterfacesMax, shopKeyCharsMin } from './core/limits.ts';
 
 export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevel = (typeof logLevels)[number];
@@ -19,6 +19,9 @@ export type Settings = {
   /** host:port of peers' mesh ports. */
   peers: string[];
   mdns: boolean;
+  /** Names of the interfaces for mDNS; null for all that are up. */
+  mdnsInterfaces: string[] | null;
+  mdnsPort: number;
   shopKey: string | null;
   adminToken: string | null;
   rateLimit: boolean;
@@ -82,6 +85,22 @@ function parsePeers(text: string): Parsed {
   return value(addresses);
 }
 
+/** Names as Linux takes them: up to 15 characters, no slash, no space. */
+function parseInterfaces(text: string): Parsed {
+  const names = text
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
+  const areNames = names.length <= mdnsInterfacesMax && names.every((name) => /^[^\s/,:]{1,15}$/.test(name));
+  if (!areNames) return wanted(`up to ${mdnsInterfacesMax} names of network interfaces, such as "eth0,wlan0"`);
+  return value(names.length > 0 ? names : null);
+}
+
+function parseFixedPort(text: string): Parsed {
+  const isPort = /^[0-9]{1,5}$/.test(text) && Number(text) >= 1 && Number(text) <= 65535;
+  return isPort ? value(Number(text)) : wanted('a port number from 1 to 65535');
+}
+
 /** The whole of what can be set. `defaultName` is the name of the host. */
 export const optionTable = (defaultName: string): readonly Option[] => [
   {
@@ -138,7 +157,21 @@ export const optionTable = (defaultName: string): readonly Option[] => [
     flag: { name: 'no-mdns', means: 'off' },
     default: 'on',
     parse: parseSwitch,
-    meaning: 'look for peers by mDNS (this version does not yet: name them with --peer)',
+    meaning: 'look for peers on the network by mDNS, and be seen there',
+  },
+  {
+    name: 'mdnsInterfaces',
+    env: ['TILLMESH_MDNS_INTERFACES'],
+    default: null,
+    parse: parseInterfaces,
+    meaning: 'network interfaces for mDNS, such as "eth0,wlan0" (all that are up when not set)',
+  },
+  {
+    name: 'mdnsPort',
+    env: ['TILLMESH_MDNS_PORT'],
+    default: '5353',
+    parse: parseFixedPort,
+    meaning: 'UDP port of mDNS; appliances find each other on the same one',
   },
   {
     name: 'shopKey',

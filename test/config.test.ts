@@ -62,6 +62,14 @@ describe('precedence', () => {
     expect(settingsOf([], {}, { [configPath]: '{"peers": ["a:1", "b:2"]}' }).settings.peers).toEqual(['a:1', 'b:2']);
   });
 
+  test('interfaces of mDNS come from a comma list in the environment; none named means all', () => {
+    const named = (env: Outside['env']) => settingsOf([], env).settings.mdnsInterfaces;
+    expect(named({ TILLMESH_MDNS_INTERFACES: 'eth0, wlan0,' })).toEqual(['eth0', 'wlan0']);
+    expect([named({}), named({ TILLMESH_MDNS_INTERFACES: ' , ' })]).toEqual([null, null]);
+    expect(settingsOf([], { TILLMESH_MDNS_PORT: '5454' }).settings.mdnsPort).toBe(5454);
+    expect(settingsOf([]).settings.mdnsPort).toBe(5353);
+  });
+
   test('a config.json as the first start makes it changes nothing', () => {
     const { settings } = settingsOf([], {}, { [configPath]: firstConfigFile(options) });
     expect(settings).toEqual(settingsOf([]).settings);
@@ -97,6 +105,8 @@ describe('a wrong value names its source and what is wanted', () => {
     [['--peer', '192.168.1.20'], {}, 'HOST:PORT'],
     [['--log-level', 'loud'], {}, 'one of debug, info'],
     [['--rate-limit', 'maybe'], {}, '"on" or "off"'],
+    [[], { TILLMESH_MDNS_PORT: '0' }, 'TILLMESH_MDNS_PORT: the value "0" is not valid; give a port number from 1'],
+    [[], { TILLMESH_MDNS_INTERFACES: 'eth0;wlan0 up' }, 'names of network interfaces'],
     [[], { PORT: 'http' }, 'PORT: the value "http"'],
     [[], { TILLMESH_ADMIN_TOKEN: 'short' }, '16 to 512 characters'],
   ])('%j %j', (args, env, sentence) => {

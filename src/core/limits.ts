@@ -192,3 +192,52 @@ export const differingIdsMax = 20;
 export const rangeSearchMs = 60_000;
 /** Proof of the shop key: shorter keys can be guessed. */
 export const shopKeyCharsMin = 32;
+
+// Discovery
+
+/** Largest multicast DNS packet there may be (RFC 6762, 17): a jumbo frame. */
+export const mdnsPacketBytesMax = 9000;
+/** Records in one: the smallest that are of use fill a jumbo frame with some four hundred. */
+export const mdnsRecordsMax = 512;
+/** Pointers followed within one name: an honest packer needs one for each label it shares, names have four or five. */
+export const mdnsNameJumpsMax = 16;
+export const mdnsNameBytesMax = 255;
+/** Appliances told of in one packet; more than there may be candidates says nothing more. */
+export const mdnsInstancesMax = 64;
+/**
+ * Packets about appliances that are read in one second, of all and of one address: 64 appliances answer once a second each,
+ * and one costs two milliseconds at worst.
+ */
+export const mdnsPacketsPerSecondMax = 200;
+export const mdnsPacketsPerSourceMax = 50;
+/** Places at addresses where an appliance is said to be: all peers there may be. */
+export const candidatesMax = 64;
+/** Of these from one address, so that no single liar can fill the table; a machine with more appliances is a test. */
+export const candidatesPerSourceMax = 16;
+/** Addresses of one appliance: cable, radio, and the same again after a change. */
+export const addressesPerReplicaMax = 4;
+/** Sightings told in one second: each may make the mesh dial. */
+export const sightingsPerSecondMax = 64;
+/** Interfaces taken part on; a host of containers may have hundreds. */
+export const mdnsInterfacesMax = 16;
+/** How long others may keep what we say (RFC 6762, 10: what depends on an address). */
+export const mdnsTtlSeconds = 120;
+/** Well under what the smallest devices take in one packet. */
+export const mdnsTxtBytesMax = 300;
+export const seenNameCharsMax = 64;
+/** A label of DNS. */
+export const mdnsLabelBytesMax = 63;
+/** Interfaces are looked at and the network is asked this often: a killed peer is gone after four of these, under 10 s. */
+export const discoveryRoundMs = 2_000;
+export const missedRoundsMax = 3;
+/** Looks that a network in trouble waits before it is built anew unchanged: a rebuild disturbs the interfaces that work. */
+export const rebuildRoundsMin = 3;
+/** A question of somebody else begins a round for all (RFC 6762, 7.3), but no sooner: answers to the last come within it. */
+export const discoveryRoundMsMin = 1_500;
+/** One answer, and one question, in this time (RFC 6762, 6). */
+export const mdnsSpacingMs = 1_000;
+/** Answers to one question are spread over this, so that not all speak at once (RFC 6762, 6). */
+export const mdnsAnswerSpreadMs = { min: 20, max: 120 } as const;
+/** At the end, the goodbye has this long to leave, and the sockets to close: within half a second together. */
+export const mdnsGoodbyeMs = 300;
+export const mdnsCloseMs = 150;

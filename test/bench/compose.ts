@@ -21,6 +21,8 @@ export function compose(folder: string, shopKey: string, timers: Timers = system
     name: 'bench',
     peers: [],
     mdns: false,
+    mdnsInterfaces: null,
+    mdnsPort: 5353,
     shopKey,
     adminToken: null,
     rateLimit: false,

@@ -80,14 +80,56 @@ export type Transport = {
   dial(address: string, done: (outcome: DialOutcome) => void): void;
 };
 
-/** Somebody says, on the network, that an appliance is at an address. A hint where to dial, never trust: dialing proves it. */
+/** Somebody says, on the network, that an appliance is at an address. A hint where to dial, never trust: proved by dialing. */
 export type Sighting = {
+  /** 26 characters of a-z2-7, checked by shape only. */
   readonly replicaId: string;
-  /** host:port of its mesh port, as it can be dialed from here. */
+  /** host:port of its mesh port, dialable from here: on the network of one of our interfaces. */
   readonly address: string;
-  /** For people; may be anything. */
+  /** For people. Hostile text: at most 64 characters, no control characters. */
+  readonly name: string;
+  /** 26 characters of a-z2-7, checked by shape only. */
+  readonly shop: string;
+};
+
+export type DiscoveryEvents = {
+  /** Told for a newcomer, after a change or a restart, and when it is heard again after a silence: a sign of life. */
+  seen(sighting: Sighting): void;
+  /** Told once, when nothing is heard of it at any address any more. */
+  gone(replicaId: string): void;
+};
+
+export type DiscoveryStatus = {
+  readonly enabled: boolean;
+  /** Those that it speaks and listens on. */
+  readonly interfaces: readonly { readonly name: string; readonly address: string }[];
+  /** When a packet of another machine or appliance came last, of whatever service; Unix milliseconds. */
+  readonly lastHeardAt: number | null;
+  readonly packetsHeard: number;
+  /** Malformed, too large, too many, or from another network. */
+  readonly packetsDropped: number;
+  readonly sent: number;
+  /** What is wrong now, as a sentence that says what to do; null when nothing is. */
+  readonly lastError: string | null;
+  /** Appliances seen at the moment. */
+  readonly seen: number;
+};
+
+export type Announcement = {
+  readonly replicaId: string;
   readonly name: string;
   readonly shop: string;
+  readonly meshPort: number;
+};
+
+export type Discovery = {
+  /** Announces and listens until `stop`; a second start changes nothing. Never throws, whatever the network is like. */
+  start(self: Announcement, events: DiscoveryEvents): void;
+  status(): DiscoveryStatus;
+  /** Ask again now (at most once a second). */
+  refresh(): void;
+  /** The goodbye is on the wire and the sockets are closed; within 500 ms. It may be started again. */
+  stop(): Promise<void>;
 };
 
 export type Ports = {

@@ -59,10 +59,12 @@ async function bundle(entry: string, carried: Assets): Promise<string> {
       'process.env.WS_NO_BUFFER_UTIL': '"1"',
       'process.env.WS_NO_UTF_8_VALIDATE': '"1"',
     },
-    plugins: [carryAssets(carried), englishOnly],
+    plugins: [carryAssets(carried), englishOnly, buffersAsToday],
     logLevel: 'warning',
   });
-  return result.outputFiles[0]?.text ?? '';
+  const text = result.outputFiles[0]?.text ?? '';
+  if (text.includes('new Buffer(')) throw new Error('a package calls "new Buffer": add it to buffersAsToday');
+  return text;
 }
 
 /** Puts what the file carries in the place of src/assets.ts, which reads from disk. */
@@ -79,6 +81,18 @@ const englishOnly: Plugin = {
   setup(plugins) {
     const filter = /[/\\]zod[/\\]v4[/\\]locales[/\\]index\.js$/;
     plugins.onLoad({ filter }, () => ({ contents: "export { default as en } from './en.js';" }));
+  },
+};
+
+/** What mdns-js brings calls `new Buffer`: outside node_modules Node warns of it on standard error. */
+const buffersAsToday: Plugin = {
+  name: 'buffers-as-today',
+  setup(plugins) {
+    const filter = /[/\\]node_modules[/\\](dns-js|qap)[/\\]lib[/\\][^/\\]+\.js$/;
+    plugins.onLoad({ filter }, ({ path }) => ({
+      contents: `const makeBuffer = (of) => typeof of === 'number' ? Buffer.alloc(of) : Buffer.from(of);
+${readFileSync(path, 'utf8').replaceAll('new Buffer(', 'makeBuffer(')}`,
+    }));
   },
 };
 

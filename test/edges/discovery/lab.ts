@@ -1,0 +1,137 @@
+// A network of hosts in namespaces of this machine, by the lab script beside the sources; each host runs programs of its
+// own. Where script, rights or tools are missing, `whyNot` says so and nothing is made.
+
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { buildSync } from 'esbuild';
+import { node, type Runtime } from '../../built-file.ts';
+
+const script = join(import.meta.dirname, '../../../../shared/lanlab.sh');
+const program = join(import.meta.dirname, 'appliance-program.ts');
+
+export type Line = { readonly [member: string]: unknown };
+
+export type Program = {
+  /** Resolves with the next line that matches, of those not taken yet; earlier ones are passed over. */
+  line(matches: (line: Line) => boolean): Promise<Line>;
+  /** Lines that came so far. */
+  readonly lines: readonly Line[];
+  say(word: string): void;
+  kill(signal?: NodeJS.Signals): void;
+  readonly ended: Promise<number | null>;
+};
+
+export type Lab = {
+  run(host: number, ...words: [string, ...string[]]): Program;
+  /** By Node from source; by another runtime, as the build makes it. */
+  appliance(host: number, character: string, name: string, runtime?: Runtime): Program;
+  /** In the host, to its end: standard output. */
+  output(host: number, ...words: [string, ...string[]]): string;
+  /** A command of the lab script, such as "unplug", "2". */
+  fault(...words: string[]): void;
+  /** Pulls the host's network card and puts it back at once, with the same address of both kinds. */
+  replug(host: number): void;
+  address(host: number): string;
+  down(): void;
+};
+
+/** Why there can be no lab here, or null. */
+export function whyNot(...tools: string[]): string | null {
+  if (!existsSync(script)) return 'no ../shared/lanlab.sh beside the sources';
+  const checked = spawnSync(script, ['check'], { encoding: 'utf8', timeout: 20_000 });
+  if (checked.status !== 0) return `no lab here: ${checked.stderr.trim()}`;
+  const missing = tools.filter((tool) => spawnSync('sh', ['-c', `command -v ${tool}`]).status !== 0);
+  return missing.length > 0 ? `not here: ${missing.join(', ')}` : null;
+}
+
+/** Ends with its programs at `down`. `name` and `network` are its own, so that labs may stand beside each other. */
+export function createLab(hostCount: number, { name, network }: { name: string; network: string }): Lab {
+  const env = { ...process.env, LANLAB_NAME: name, LANLAB_NET: network };
+  const call = (...words: string[]): string =>
+    execFileSync(script, words, { env, encoding: 'utf8', timeout: 20_000, killSignal: 'SIGKILL' });
+  call('down');
+  call('up', String(hostCount));
+  const run: Lab['run'] = (host, ...words) =>
+    programOf(spawn(script, ['exec', String(host), ...words], { env, timeout: 120_000, killSignal: 'SIGKILL' }));
+  const folder = mkdtempSync(join(tmpdir(), 'tillmesh-lab-'));
+  const bundled = join(folder, 'appliance-program.mjs');
+  buildSync({
+    entryPoints: [program],
+    outfile: bundled,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
+    logLevel: 'warning',
+  });
+  const ip = (...words: string[]): string => execFileSync('ip', words, { encoding: 'utf8', timeout: 20_000 });
+  return {
+    run,
+    appliance: (host, character, shown, runtime = node) =>
+      run(host, runtime.path, runtime === node ? program : bundled, character, shown),
+    output: (host, ...words) => call('exec', String(host), ...words),
+    fault: (...words) => void call(...words),
+    address: (host) => `${network}.${host}`,
+    replug(host) {
+      const [space, port] = [`${name}-h${host}`, `p${host}`];
+      const mac = /link\/ether (\S+)/.exec(ip('-n', space, '-o', 'link', 'show', 'eth0'))?.[1] ?? '';
+      ip('-n', space, 'link', 'del', 'eth0');
+      ip(
+        '-n',
+        `${name}-sw`,
+        'link',
+        'add',
+        port,
+        'type',
+        'veth',
+        'peer',
+        'name',
+        'eth0',
+        'address',
+        mac,
+        'netns',
+        space,
+      );
+      ip('-n', `${name}-sw`, 'link', 'set', port, 'master', 'br0', 'up');
+      ip('-n', space, 'address', 'add', `${network}.${host}/24`, 'dev', 'eth0');
+      ip('-n', space, 'link', 'set', 'eth0', 'up');
+    },
+    down() {
+      call('down');
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function programOf(child: ChildProcess): Program {
+  const lines: Line[] = [];
+  const taken = new Set<Line>();
+  const waiting = new Set<() => void>();
+  const take = (text: string): void => {
+    lines.push(text.startsWith('{') ? JSON.parse(text) : { text });
+    for (const look of [...waiting]) look();
+  };
+  if (child.stdout) createInterface({ input: child.stdout }).on('line', take);
+  if (child.stderr) createInterface({ input: child.stderr }).on('line', take);
+  return {
+    lines,
+    line: (matches) =>
+      new Promise((resolve) => {
+        const look = (): void => {
+          const index = lines.findIndex((line) => !taken.has(line) && matches(line));
+          if (index < 0) return;
+          for (const line of lines.slice(0, index + 1)) taken.add(line);
+          waiting.delete(look);
+          resolve(lines[index] as Line);
+        };
+        waiting.add(look);
+        look();
+      }),
+    say: (word) => void child.stdin?.write(`${word}\n`),
+    kill: (signal = 'SIGKILL') => void child.kill(signal),
+    ended: new Promise((resolve) => child.once('exit', resolve)),
+  };
+}

@@ -202,11 +202,13 @@ export const mdnsRecordsMax = 512;
 /** Pointers followed within one name: an honest packer needs one for each label it shares, names have four or five. */
 export const mdnsNameJumpsMax = 16;
 export const mdnsNameBytesMax = 255;
+/** Labels and pointers read in one packet, each time that they are pointed to: sixteen for each record, half a millisecond. */
+export const mdnsLabelsMax = 8192;
 /** Appliances told of in one packet; more than there may be candidates says nothing more. */
 export const mdnsInstancesMax = 64;
 /**
  * Packets about appliances that are read in one second, of all and of one address: 64 appliances answer once a second each,
- * and one costs two milliseconds at worst.
+ * and the worst one costs half a millisecond.
  */
 export const mdnsPacketsPerSecondMax = 200;
 export const mdnsPacketsPerSourceMax = 50;

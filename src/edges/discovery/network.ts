@@ -54,7 +54,6 @@ export function createNetwork(options: NetworkOptions): Network {
     });
     if (isClosed) return opened.close();
     sockets = opened;
-    trouble(null);
     if (opened.trouble !== null) report(opened.trouble);
     if (opened.interfaces.length > 0) options.opened();
   }
@@ -78,7 +77,12 @@ export function createNetwork(options: NetworkOptions): Network {
       });
     },
     interfaces: () => sockets?.interfaces ?? [],
-    send: (make) => sockets?.send(make) ?? Promise.resolve(0),
+    async send(make) {
+      const sentCount = (await sockets?.send(make)) ?? 0;
+      // Not sooner: sockets that open may still not let anything out.
+      if (sentCount > 0 && !isInTrouble && !isClosed) trouble(null);
+      return sentCount;
+    },
     async close() {
       isClosed = true;
       await building;

@@ -2,7 +2,13 @@
 // passes has whole records, names without loops or long chains, and nothing but the four types of record that we read
 // (others are made opaque): decoding it takes a bounded time. Pure; never throws.
 
-import { mdnsNameBytesMax, mdnsNameJumpsMax, mdnsPacketBytesMax, mdnsRecordsMax } from '../../core/limits.ts';
+import {
+  mdnsLabelsMax,
+  mdnsNameBytesMax,
+  mdnsNameJumpsMax,
+  mdnsPacketBytesMax,
+  mdnsRecordsMax,
+} from '../../core/limits.ts';
 
 const headerBytes = 12;
 const recordTypes = { a: 1, ptr: 12, txt: 16, srv: 33 } as const;
@@ -17,6 +23,9 @@ export function isAboutUs(packet: Buffer): boolean {
   return text.includes('tillmesh') || text.includes('_services\x07_dns-sd');
 }
 
+/** A packet that is being looked at, and how many labels more are read in it: short names can be pointed to by all others. */
+type Look = { readonly packet: Buffer; labelsLeft: number };
+
 /** A copy that a decoder may see, or null. */
 export function safePacket(packet: Buffer): Buffer | null {
   if (packet.length < headerBytes || packet.length > mdnsPacketBytesMax) return null;
@@ -24,13 +33,14 @@ export function safePacket(packet: Buffer): Buffer | null {
   const recordCount = packet.readUInt16BE(6) + packet.readUInt16BE(8) + packet.readUInt16BE(10);
   if (questionCount + recordCount > mdnsRecordsMax) return null;
   const safe = Buffer.from(packet);
+  const look = { packet, labelsLeft: mdnsLabelsMax };
   let offset: number | null = headerBytes;
   for (let count = 0; count < questionCount; count++) {
-    offset = plus(nameEnd(packet, offset), 4);
+    offset = plus(nameEnd(look, offset), 4);
     if (offset === null || offset > packet.length) return null;
   }
   for (let count = 0; count < recordCount; count++) {
-    offset = recordEnd(packet, offset, safe);
+    offset = recordEnd(look, offset, safe);
     if (offset === null) return null;
   }
   return safe;
@@ -39,8 +49,9 @@ export function safePacket(packet: Buffer): Buffer | null {
 const plus = (offset: number | null, count: number): number | null => (offset === null ? null : offset + count);
 
 /** Where the record at `offset` ends; null when it is broken. One of another type is made opaque in `safe`. */
-function recordEnd(packet: Buffer, offset: number, safe: Buffer): number | null {
-  const typeAt = nameEnd(packet, offset);
+function recordEnd(look: Look, offset: number, safe: Buffer): number | null {
+  const { packet } = look;
+  const typeAt = nameEnd(look, offset);
   if (typeAt === null || typeAt + 10 > packet.length) return null;
   const start = typeAt + 10;
   const end = start + packet.readUInt16BE(typeAt + 8);
@@ -49,9 +60,9 @@ function recordEnd(packet: Buffer, offset: number, safe: Buffer): number | null 
     case recordTypes.a:
       return end - start === 4 ? end : null;
     case recordTypes.ptr:
-      return nameEnd(packet, start) === end ? end : null;
+      return nameEnd(look, start) === end ? end : null;
     case recordTypes.srv:
-      return nameEnd(packet, start + 6) === end ? end : null;
+      return nameEnd(look, start + 6) === end ? end : null;
     case recordTypes.txt:
       return areStringsWhole(packet, start, end) ? end : null;
     default:
@@ -67,7 +78,8 @@ function areStringsWhole(packet: Buffer, start: number, end: number): boolean {
 }
 
 /** Where the name at `offset` ends in place; null when it is broken, too long, or jumps other than backwards and seldom. */
-function nameEnd(packet: Buffer, offset: number): number | null {
+function nameEnd(look: Look, offset: number): number | null {
+  const { packet } = look;
   let end: number | null = null;
   let at = offset;
   let runStart = offset;
@@ -76,6 +88,7 @@ function nameEnd(packet: Buffer, offset: number): number | null {
     const length = packet[at];
     if (length === undefined) return null;
     if (length === 0) return end ?? at + 1;
+    if (look.labelsLeft-- === 0) return null;
     if (length < 64) {
       nameBytes += length + 1;
       if (nameBytes > mdnsNameBytesMax) return null;

@@ -73,6 +73,19 @@ test('E10 names may be shared by a few pointers, as packers do, and by no more',
   expect(safePacket(withJumps(mdnsNameJumpsMax + 1))).toBeNull();
 });
 
+test('E10 a long name may not be pointed to by every record of a packet', () => {
+  const long = nameBytes(...Array.from({ length: 110 }, () => 'a'), '_tillmesh');
+  const withPointers = (count: number): Buffer => {
+    const records = [record(long, 250, Buffer.alloc(0))];
+    for (let index = 0; index < count; index++)
+      records.push(record(Buffer.from([0xc0, 12]), 12, Buffer.from([0xc0, 12])));
+    const header = Buffer.from([0, 0, 0x84, 0, 0, 0, records.length >> 8, records.length & 0xff, 0, 0, 0, 0]);
+    return Buffer.concat([header, ...records]);
+  };
+  expect(safePacket(withPointers(30))).not.toBeNull();
+  expect(safePacket(withPointers(400))).toBeNull();
+});
+
 test('E10 members of TXT named like those of objects are no members', async () => {
   const port = await freePort();
   const a = look('a', { port });

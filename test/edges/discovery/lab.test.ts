@@ -107,6 +107,32 @@ describe.skipIf(missing !== null)(
       },
     );
 
+    test('on two networks it is seen on both, and gone when it is on none', async () => {
+      const second = '10.87.32';
+      for (const host of [1, 2]) lab.addCard(host, `${second}.${host}`);
+      onTestFinished(() => {
+        for (const host of [1, 2]) lab.output(host, 'ip', 'link', 'del', 'eth1');
+      });
+      const [a, b] = [start(1, 'a'), start(2, 'b')];
+      await a.line((line) => seesAt(at(2))(line) || seesAt(`${second}.2:3031`)(line));
+      await a.line((line) => seesAt(at(2))(line) || seesAt(`${second}.2:3031`)(line));
+      expect(await statusOf(a)).toMatchObject({ seen: 1 });
+      b.say('stop');
+      await a.line(loses('b'));
+      expect(a.lines.filter(loses('b'))).toHaveLength(1);
+    });
+
+    test('a firewall that lets nothing out is told, and when it does again', async () => {
+      const [a, b] = [start(1, 'a'), start(2, 'b')];
+      await Promise.all([a.line(seesAt(at(2))), b.line(seesAt(at(1)))]);
+      const table = 'table inet firewall { chain out { type filter hook output priority 0; udp dport 5353 drop; }; }';
+      lab.output(2, 'sh', '-c', `echo '${table}' | nft -f -`);
+      const told = await statusThat(b, ({ lastError }) => lastError !== null);
+      expect(told.lastError).toMatch(/^eth0 .*cannot be used for mDNS \(EPERM\).*firewall/);
+      lab.output(2, 'nft', 'delete', 'table', 'inet', 'firewall');
+      await statusThat(b, ({ lastError }) => lastError === null);
+    });
+
     test('a pulled cable takes all away, and brings all back', async () => {
       const [a, b] = [start(1, 'a'), start(2, 'b')];
       await Promise.all([a.line(seesAt(at(2))), b.line(seesAt(at(1)))]);

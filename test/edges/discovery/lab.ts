@@ -34,6 +34,8 @@ export type Lab = {
   fault(...words: string[]): void;
   /** Pulls the host's network card and puts it back at once, with the same address of both kinds. */
   replug(host: number): void;
+  /** A second card, eth1, on the same cable. */
+  addCard(host: number, address: string): void;
   address(host: number): string;
   down(): void;
 };
@@ -68,6 +70,13 @@ export function createLab(hostCount: number, { name, network }: { name: string; 
     logLevel: 'warning',
   });
   const ip = (...words: string[]): string => execFileSync('ip', words, { encoding: 'utf8', timeout: 20_000 });
+  const plugIn = (host: number, port: string, address: string, ...card: [name: string, ...string[]]): void => {
+    const space = `${name}-h${host}`;
+    ip('-n', `${name}-sw`, 'link', 'add', port, 'type', 'veth', 'peer', 'name', ...card, 'netns', space);
+    ip('-n', `${name}-sw`, 'link', 'set', port, 'master', 'br0', 'up');
+    ip('-n', space, 'address', 'add', `${address}/24`, 'dev', card[0]);
+    ip('-n', space, 'link', 'set', card[0], 'up');
+  };
   return {
     run,
     appliance: (host, character, shown, runtime = node) =>
@@ -76,29 +85,11 @@ export function createLab(hostCount: number, { name, network }: { name: string; 
     fault: (...words) => void call(...words),
     address: (host) => `${network}.${host}`,
     replug(host) {
-      const [space, port] = [`${name}-h${host}`, `p${host}`];
-      const mac = /link\/ether (\S+)/.exec(ip('-n', space, '-o', 'link', 'show', 'eth0'))?.[1] ?? '';
-      ip('-n', space, 'link', 'del', 'eth0');
-      ip(
-        '-n',
-        `${name}-sw`,
-        'link',
-        'add',
-        port,
-        'type',
-        'veth',
-        'peer',
-        'name',
-        'eth0',
-        'address',
-        mac,
-        'netns',
-        space,
-      );
-      ip('-n', `${name}-sw`, 'link', 'set', port, 'master', 'br0', 'up');
-      ip('-n', space, 'address', 'add', `${network}.${host}/24`, 'dev', 'eth0');
-      ip('-n', space, 'link', 'set', 'eth0', 'up');
+      const mac = /link\/ether (\S+)/.exec(ip('-n', `${name}-h${host}`, '-o', 'link', 'show', 'eth0'))?.[1] ?? '';
+      ip('-n', `${name}-h${host}`, 'link', 'del', 'eth0');
+      plugIn(host, `p${host}`, `${network}.${host}`, 'eth0', 'address', mac);
     },
+    addCard: (host, address) => plugIn(host, `q${host}`, address, 'eth1'),
     down() {
       call('down');
       rmSync(folder, { recursive: true, force: true });

@@ -1,8 +1,14 @@
-// Clock and timers that stand still until told to move.
+// Clock and timers that stand still until told to move, and a chance that always makes rounds as long as they may be.
 
-import type { Clock, TimerHandle, Timers } from '../../../src/ports.ts';
+import { systemRandom } from '../../../src/edges/system.ts';
+import type { Clock, Random, TimerHandle, Timers } from '../../../src/ports.ts';
 
-export type ManualTime = { readonly clock: Clock; readonly timers: Timers; advance(ms: number): void };
+export type ManualTime = {
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly random: Random;
+  advance(ms: number): void;
+};
 
 export function createManualTime(): ManualTime {
   let now = 0;
@@ -20,6 +26,7 @@ export function createManualTime(): ManualTime {
   };
   return {
     clock: { now: () => now, monotonic: () => now },
+    random: { bytes: systemRandom.bytes, fraction: () => 0.999 },
     timers: { after, soon: (run) => void after(0, run) },
     advance(ms) {
       const end = now + ms;

@@ -12,7 +12,7 @@ import { prepareBooks } from './mesh/trust/prepare-books.ts';
 import type { Welcome } from './mesh/trust/wish.ts';
 import { recordSync } from './observe/history.ts';
 import { createObserve, type Observe } from './observe/observe.ts';
-import type { Connection, Ports, ShopOfKey, Sighting } from './ports.ts';
+import type { Connection, Ports, ShopOfKey } from './ports.ts';
 import { createGroupCommit } from './storage/group-commit.ts';
 import type { Migration } from './storage/migrate.ts';
 import type { OpenConfig, OpenFailure } from './storage/open.ts';
@@ -57,9 +57,6 @@ export type Appliance = {
   readonly feed: Feed;
   readonly mesh: Mesh;
   readonly observe: Observe;
-  /** Somebody on the network says that an appliance is, or is no longer, there. */
-  seen(sighting: Sighting): void;
-  gone(replicaId: string): void;
   /**
    * Makes, in another file, the books with which this appliance begins in the shop that let it in; with its own brought
    * along. How many intents that were, or why it failed.
@@ -113,8 +110,6 @@ export function createAppliance(
     mesh,
     observe: createObserve(storage),
     accept: mesh.accept,
-    seen: mesh.seen,
-    gone: mesh.gone,
     prepareFor: (welcome, databasePath) =>
       prepareBooks(
         ports,

@@ -140,5 +140,7 @@ export type Ports = {
   signer: Signer;
   log: Log;
   transport: Transport;
+  /** Without it nobody is looked for on the network. */
+  discovery?: Discovery;
   openDatabase: OpenDatabase;
 };

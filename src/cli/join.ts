@@ -107,7 +107,8 @@ async function holdsBooks(folder: string, say: (line: string) => void): Promise<
   let told = '';
   const isEqual = await untilStatus(folder, booksMsMax, async (status) => {
     const counted = await countsText(folder);
-    if (counted !== told && counted !== '') say((told = counted));
+    if (counted !== '' && counted !== told) say(counted);
+    told = counted || told;
     return status.peers.some((peer) => peer.trust === 'trusted' && peer.verifiedEqualAt !== null);
   });
   const text = `Joined. This appliance holds the whole books: ${told}.`;

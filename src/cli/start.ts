@@ -4,6 +4,7 @@
 import { type Appliance, createAppliance } from '../appliance.ts';
 import { assets } from '../assets.ts';
 import type { Settings } from '../config.ts';
+import { createDiscovery } from '../edges/discovery/discovery.ts';
 import { createHttpApp } from '../edges/http/app.ts';
 import { keepCertificate, makeAdminToken } from '../edges/identity.ts';
 import { createLog } from '../edges/log.ts';
@@ -12,7 +13,7 @@ import type { Credentials } from '../edges/peer/channel.ts';
 import { createTransport } from '../edges/peer/transport.ts';
 import { makeRoomForShortLived, releaseAtRest } from '../edges/rest.ts';
 import { systemClock, systemRandom, systemTimers } from '../edges/system.ts';
-import type { Log } from '../ports.ts';
+import type { Discovery, Log } from '../ports.ts';
 import { createAdminTokenHashes } from './admin-tokens.ts';
 import { type Change, createChange } from './change.ts';
 import { closeConsoleDoor, openConsoleDoor } from './console.ts';
@@ -97,7 +98,9 @@ async function serve(settings: Settings, house: House, again: Again): Promise<Se
   const { doors } = opened;
   const transport = createTransport(credentials, systemTimers);
   const { crypto, openDatabase, identity } = house;
+  const discovery = discoveryOf(settings, log);
   const ports = {
+    ...(discovery && { discovery }),
     clock: systemClock,
     timers: systemTimers,
     random: systemRandom,
@@ -125,6 +128,7 @@ async function serve(settings: Settings, house: House, again: Again): Promise<Se
     await doors.close();
     last?.();
     appliance.stop();
+    await discovery?.stop();
     transport.close();
   };
   const { url, newAdminToken } = shown;
@@ -132,6 +136,14 @@ async function serve(settings: Settings, house: House, again: Again): Promise<Se
   log.info('serving', { version: assets.version, url, meshPort: doors.meshPort, replicaId, shop, data: house.folder });
   const serving: Serving = { ok: true, url, newAdminToken, log, port: doors.port, meshPort: doors.meshPort, stop };
   return serving;
+}
+
+/** An appliance that listens on loopback alone has nothing to say to a network, unless it is told on which. */
+function discoveryOf({ mdns, mdnsInterfaces, mdnsPort, host }: Settings, log: Log): Discovery | undefined {
+  const isAlone = host !== null && (host === 'localhost' || host === '::1' || host.startsWith('127.'));
+  if (!mdns || (isAlone && !mdnsInterfaces)) return undefined;
+  const system = { timers: systemTimers, clock: systemClock, random: systemRandom };
+  return createDiscovery({ ...system, log, port: mdnsPort, interfaces: mdnsInterfaces });
 }
 
 /** The certificate is made once and kept: making one takes a moment and a library that is loaded for it alone. */

@@ -30,6 +30,8 @@ type Shown<Status> = {
   [Name in keyof Status]: Status[Name] extends number | null ? Status[Name] | string : Status[Name];
 };
 
+type MdnsShown = Shown<MeshStatus['discovery']['mdns']>;
+
 function statusText(mesh: Shown<MeshStatus>, info: GossipInfo, readiness: string): string {
   const { counts } = info;
   const books = `${counts.products} products, ${counts.customers} customers, ${counts.tickets} tickets, ${counts.movements} movements`;
@@ -48,11 +50,19 @@ function statusText(mesh: Shown<MeshStatus>, info: GossipInfo, readiness: string
     ['books', books],
     ['ports', `HTTP ${mesh.port}, mesh ${mesh.meshPort}`],
     ['mesh', links],
+    ['mDNS', mdnsText(mesh.discovery.mdns)],
     ...mesh.peers.map((peer) => ['peer', peerText(peer)]),
     ...mesh.alarms.map(({ code, detail }) => ['alarm', `${code}: ${detail}`]),
   ])
     .map(printable)
     .join('\n');
+}
+
+function mdnsText({ enabled, interfaces, lastHeardAt, seen, lastError, silent }: MdnsShown): string {
+  if (!enabled) return 'off';
+  const on = interfaces.map(({ name, address }) => `${name} (${address})`).join(', ') || 'no interface';
+  const heard = lastHeardAt === null ? 'nothing heard yet' : `last heard at ${lastHeardAt}`;
+  return [`on ${on}`, `${seen} appliances seen`, heard, silent ?? lastError].filter((part) => part !== null).join('; ');
 }
 
 function peerText(peer: PeerStatus): string {

@@ -115,14 +115,16 @@ export const statementsMax = 4096;
 export const pardonsMax = 256;
 /** Name of an appliance, as others keep it. */
 export const peerNameCharsMax = 200;
-/** Appliances seen on the network and not of the shop, shown to admins; what comes above them is not remembered. */
-export const candidatesMax = 64;
+/** Appliances that are not of the shop, shown to admins; what comes above them is not remembered. */
+export const strangersShownMax = 64;
 /** Join codes at once, how long each is good, and how many wrong ones end it (80 bits could stand far more). */
 export const joinCodesMax = 16;
 export const joinCodeMs = 15 * 60_000;
 export const joinCodeFailuresMax = 5;
 /** A code is shown to whoever can be found for so long; then the person is told. */
 export const joinMs = 20_000;
+/** Linked for so long without anything heard by mDNS: an appliance says something every few seconds. */
+export const mdnsSilentMs = 20_000;
 /** Addresses that one peer may tell, at once. */
 export const toldAddressesMax = 64;
 /** The commit in which somebody let us in, shown to those who have not heard. */

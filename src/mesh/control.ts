@@ -10,6 +10,7 @@ import type { Link } from './link.ts';
 import type { ConnectionStats, Mesh, MeshStatus, PeerState, PeerStatus } from './mesh.ts';
 import type { MeshParts } from './parts.ts';
 import type { PeerEntry } from './peer-book.ts';
+import { mdnsStatus } from './seen.ts';
 import type { Candidate } from './trust/candidates.ts';
 import { createJoining } from './trust/joining.ts';
 
@@ -83,7 +84,7 @@ export function createMeshControl(
       connected: links.size,
       verifiedEqualAt: times.length > 0 && times.every((at) => at !== null) ? Math.min(...(times as number[])) : null,
       discovery: {
-        mdns: { enabled: false },
+        mdns: mdnsStatus(parts),
         static: countFrom('static'),
         remembered: countFrom('remembered'),
         told: countFrom('told'),
@@ -194,7 +195,10 @@ export function createMeshControl(
     status,
     stats,
     toggle: switches.setEnabled,
-    reconnect: () => dialer.dialNow(),
+    reconnect() {
+      ports.discovery?.refresh();
+      dialer.dialNow();
+    },
     peers: allPeers,
     addPeer,
     changePeer,

@@ -7,7 +7,7 @@ import { type Heads, replicaOf } from '../core/heads.ts';
 import { base32, replicaIdOf } from '../core/identity.ts';
 import { connectionsPendingMax } from '../core/limits.ts';
 import { planSubscriptions } from '../core/subscription.ts';
-import type { Connection, Ports, Sighting, TimerHandle } from '../ports.ts';
+import type { Connection, Ports, TimerHandle } from '../ports.ts';
 import { readMeta, writeMeta } from '../storage/state.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Unit } from '../storage/unit.ts';
@@ -23,6 +23,7 @@ import type { Mesh } from './mesh.ts';
 import { createOwnSide } from './own-side.ts';
 import type { MeshConfig, MeshParts } from './parts.ts';
 import { addCounters, createPeerBook, type PeerEntry } from './peer-book.ts';
+import { createSeen } from './seen.ts';
 import { createTold } from './told.ts';
 import { createAdmission } from './trust/admission.ts';
 import { createCandidates } from './trust/candidates.ts';
@@ -37,9 +38,6 @@ export type RunningMesh = Mesh & {
   stop(): void;
   wake(unit: Unit | null): void;
   accept(connection: Connection): void;
-  /** Somebody says, on the network, that an appliance is at an address; that it is no longer. */
-  seen(sighting: Sighting): void;
-  gone(replicaId: string): void;
 };
 
 const tickMs = 1_000;
@@ -102,6 +100,7 @@ export function createMesh(ports: Ports, storage: Storage, config: MeshConfig, a
   const admission = createAdmission(parts);
   const gate = createGate(parts, admission);
   const told = createTold(parts);
+  const network = createSeen(parts);
   const claims = createClaims(parts);
   const forks: Forks = createForks(parts);
   const inbox: Inbox = createInbox(ports, storage, {
@@ -290,16 +289,6 @@ export function createMesh(ports: Ports, storage: Storage, config: MeshConfig, a
     return members.trustOf(peerId) === 'trusted' || members.shopKey() !== null;
   }
 
-  function seen({ replicaId, address, name, shop }: Sighting): void {
-    if (stopped || replicaId === config.replicaId) return;
-    const trust = members.trustOf(replicaId);
-    if (trust === 'pending') candidates.note(replicaId, { address, name, shop });
-    const isLookedFor = trust === 'trusted' || (trust === 'pending' && (wish.isAny() || members.shopKey() !== null));
-    if (!isLookedFor || links.has(replicaId)) return;
-    dialer.add(address, 'seen', replicaId);
-    dialer.hurry(address);
-  }
-
   function tick(): void {
     // Armed first: whatever goes wrong below, the next tick comes.
     timer = ports.timers.after(tickMs, tick);
@@ -308,6 +297,7 @@ export function createMesh(ports: Ports, storage: Storage, config: MeshConfig, a
     if (storage.trouble()) return;
     if (claims.review()) replan();
     forks.expire();
+    network.review();
     if (ticks % upkeepEveryTicks === 0) upkeep.rest();
   }
 
@@ -316,6 +306,8 @@ export function createMesh(ports: Ports, storage: Storage, config: MeshConfig, a
   const control = createMeshControl(parts, {
     setEnabled(wanted) {
       enabled = wanted;
+      if (wanted) network.start();
+      else network.stop();
       storage.note(({ statements }) => writeMeta(statements, 'mesh_enabled', wanted));
       if (wanted) dialer.dialNow();
       else for (const link of [...links.values(), ...strangers.keys()]) link.close('the mesh was turned off');
@@ -337,6 +329,7 @@ export function createMesh(ports: Ports, storage: Storage, config: MeshConfig, a
       wish.byApproval(readMeta<string | null>(storage.handle().statements, 'asks', null));
       upkeep.tellCopied();
       forks.followAll();
+      if (enabled) network.start();
       timer = ports.timers.after(tickMs, tick);
     },
     wake(unit) {
@@ -350,12 +343,11 @@ export function createMesh(ports: Ports, storage: Storage, config: MeshConfig, a
       if (unit && unit.forkStatements.length > 0) forks.follow(unit.forkStatements);
     },
     accept: (connection) => open(connection, null),
-    seen,
-    gone: candidates.remove,
     stop() {
       stopped = true;
       timer?.cancel();
       wish.stop();
+      network.stop();
       dialer.stop();
       for (const [id, link] of links) {
         const entry = peers.get(id);

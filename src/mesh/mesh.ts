@@ -3,6 +3,7 @@
 import type { Outcome } from '../core/command.ts';
 import type { Heads } from '../core/heads.ts';
 import type { Membership, Trust } from '../core/membership.ts';
+import type { DiscoveryStatus } from '../ports.ts';
 import type { JoinCode } from './trust/join-codes.ts';
 import type { JoinAnswer, JoinRequest } from './trust/joining.ts';
 
@@ -47,7 +48,14 @@ export type MeshStatus = {
   connected: number;
   /** When every trusted peer was last compared equal with us; null when some never was, or there is none. */
   verifiedEqualAt: number | null;
-  discovery: { mdns: { enabled: boolean }; static: number; remembered: number; told: number; seen: number };
+  /** Counts of addresses by where they come from. `silent`: why nothing is heard by mDNS though peers are there. */
+  discovery: {
+    mdns: DiscoveryStatus & { silent: string | null };
+    static: number;
+    remembered: number;
+    told: number;
+    seen: number;
+  };
   peers: PeerStatus[];
   /** What needs an eye: each a sentence with its cause. */
   alarms: { code: string; detail: string; at: number }[];

@@ -1,7 +1,7 @@
 // Appliances that were seen and are not of the shop: what an admin chooses from. Bounded; whoever knocks or is announced in
 // numbers drives nobody out who asked to be let in.
 
-import { candidatesMax } from '../../core/limits.ts';
+import { strangersShownMax } from '../../core/limits.ts';
 import type { Clock } from '../../ports.ts';
 
 export type Candidate = {
@@ -27,7 +27,7 @@ export function createCandidates(clock: Clock): Candidates {
   const candidates = new Map<string, Candidate>();
 
   function makeRoom(asks: boolean): boolean {
-    if (candidates.size < candidatesMax) return true;
+    if (candidates.size < strangersShownMax) return true;
     const others = [...candidates.values()].filter((one) => asks && !one.asks);
     const oldest = others.reduce<Candidate | undefined>(
       (old, one) => (old && old.seenAt <= one.seenAt ? old : one),

@@ -21,9 +21,11 @@ const readStatus = route({
   summary: 'How the appliance and its peers stand',
   answers: { 200: { description: 'As of now.', schema: meshStatus } },
   run: (_call, { appliance }) => {
-    const { peers, alarms, verifiedEqualAt, ...rest } = appliance.mesh.status();
+    const { peers, alarms, verifiedEqualAt, discovery, ...rest } = appliance.mesh.status();
+    const { mdns, ...counts } = discovery;
     const json = {
       ...rest,
+      discovery: { mdns: { ...mdns, lastHeardAt: timeText(mdns.lastHeardAt) }, ...counts },
       verifiedEqualAt: timeText(verifiedEqualAt),
       peers: peers.map(peerDocument),
       alarms: alarms.map((alarm) => ({ ...alarm, at: timeText(alarm.at) })),

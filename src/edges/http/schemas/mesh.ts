@@ -40,7 +40,17 @@ export const meshStatus = z
     connected: z.int(),
     verifiedEqualAt: moment,
     discovery: z.object({
-      mdns: z.looseObject({}),
+      mdns: z.looseObject({
+        enabled: z.boolean(),
+        interfaces: z.array(z.object({ name: z.string(), address: z.string() })),
+        lastHeardAt: moment,
+        packetsHeard: z.int(),
+        packetsDropped: z.int(),
+        sent: z.int(),
+        lastError: z.string().nullable(),
+        seen: z.int(),
+        silent: z.string().nullable().openapi({ description: 'Why nothing is heard though peers are there.' }),
+      }),
       static: z.int(),
       remembered: z.int(),
       told: z.int(),

@@ -13,8 +13,8 @@ export type MakeTerminal = {
   readonly by: By;
 };
 
-/** Names in `by` that are no terminal's. */
-const reservedIds = ['admin', 'system'];
+/** Names in `by` that are no terminal's: those of tokens and of ourselves, and those of people. */
+const isReserved = (id: string): boolean => id === 'admin' || id === 'system' || id.startsWith('user:');
 
 export const tokenHashField = '/tokenHash';
 export const revokedField = '/revoked';
@@ -23,7 +23,7 @@ export const makeTerminal =
   (request: MakeTerminal): Command<RecordAnswer> =>
   (context) => {
     const { id, by, document, tokenHash } = request;
-    if (reservedIds.includes(id)) {
+    if (isReserved(id)) {
       return failure('id_reserved', `"${id}" says who did something that no till did. Give the terminal another id.`);
     }
     if (context.books.record('terminal', id)) {

@@ -16,7 +16,7 @@ export type ResolveConflict = {
   readonly by: By;
 };
 
-const recordEntities: readonly string[] = ['product', 'customer', 'terminal'] satisfies RecordEntity[];
+const recordEntities: readonly string[] = ['product', 'customer', 'terminal', 'user'] satisfies RecordEntity[];
 
 export const resolveConflict =
   (request: ResolveConflict): Command<RecordAnswer> =>

@@ -4,7 +4,7 @@ import type { Heads } from './heads.ts';
 import type { JsonObject } from './json.ts';
 
 /** Entities whose ops merge field by field. "terminal" is a till's credential: replicated, in no digest of the books. */
-export type RecordEntity = 'product' | 'customer' | 'terminal';
+export type RecordEntity = 'product' | 'customer' | 'terminal' | 'user';
 export type FactEntity = 'ticket' | 'movement';
 
 export type RecordRow = {

@@ -50,6 +50,46 @@ export const httpCloseMs = 2_000;
 /** Search texts are looked for as they are, never as a pattern; longer ones match nothing. */
 export const searchCharsMax = 200;
 
+// Credentials
+
+/** Ten characters of a person's own resist guessing from a stolen copy of the books for a while; fewer do not. */
+export const passwordCharsMin = 10;
+/** No person's password is longer; what is would only be work for us. */
+export const passwordBytesMax = 1024;
+/** Each takes 19 MiB and a core for some 30 ms: two leave cores for sales, and the rest wait their turn. */
+export const passwordsAtOnceMax = 2;
+/** About a second of waiting; past it the answer is 503. */
+export const passwordsWaitingMax = 64;
+/** What a peer may make us spend on one password: no parameters in use ask for more. */
+export const passwordMemoryKiBMax = 65_536;
+export const passwordPassesMax = 10;
+export const passwordLanesMax = 4;
+/** People who may log in to one shop. */
+export const usersMax = 1000;
+/** People logged in at once, some of them on several devices; past it the one idle longest is out. */
+export const sessionsMax = 500;
+/** A working day, so that nobody is put out at the counter; and a week in all. */
+export const sessionIdleMs = 12 * 3_600_000;
+export const sessionMs = 7 * 24 * 3_600_000;
+/** Tokens whose record is remembered, and tills whose last use is: a shop has tens. */
+export const tokensRememberedMax = 1000;
+
+// Rate limits: requests in a window of seconds
+
+/** For an address that shows no valid credential: a page is ten requests, a probe every five seconds 180. */
+export const strangerRequestsMax = 1000;
+export const strangerWindowSeconds = 900;
+/** For a till or an admin: 100 a second sustained, 1000 in a burst; no till asks a tenth of it. */
+export const callerRequestsMax = 1000;
+/** Sales have ten times that for themselves, so nothing else that a till does can cost one. */
+export const saleRequestsMax = 10_000;
+export const callerWindowSeconds = 10;
+/** Wrong passwords and claim codes from one address: a person mistypes three times. */
+export const loginFailuresMax = 10;
+export const loginWindowSeconds = 60;
+/** Addresses and callers counted at once, 200 bytes each: who makes up addresses gains no memory of ours. */
+export const limitedKeysMax = 10_000;
+
 // Journal
 
 /** Numbers of one origin fit 40 bits, so that `index * 2^40 + number` is one exact integer key. */

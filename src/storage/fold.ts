@@ -66,6 +66,6 @@ function foldTrust(unit: Unit, { origin, number }: Place, { id, stamp }: OpHeade
   return true;
 }
 
-export const recordEntities = ['product', 'customer', 'terminal'] as const;
+export const recordEntities = ['product', 'customer', 'terminal', 'user'] as const;
 
 const isRecordEntity = (entity: string): boolean => (recordEntities as readonly string[]).includes(entity);

@@ -25,6 +25,11 @@ export type Settings = {
   shopKey: string | null;
   adminToken: string | null;
   rateLimit: boolean;
+  /** Names beside those of this machine under which it answers. */
+  hosts: string[];
+  /** Exact origins of pages that may use tokens. */
+  corsOrigins: string[];
+  httpsOnly: boolean;
   logLevel: LogLevel;
 };
 
@@ -99,6 +104,25 @@ function parseInterfaces(text: string): Parsed {
 function parseFixedPort(text: string): Parsed {
   const isPort = /^[0-9]{1,5}$/.test(text) && Number(text) >= 1 && Number(text) <= 65535;
   return isPort ? value(Number(text)) : wanted('a port number from 1 to 65535');
+}
+
+const listOf = (text: string): string[] =>
+  text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
+
+function parseHosts(text: string): Parsed {
+  const names = listOf(text);
+  const isName = (name: string): boolean => /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?$/.test(name) && name.length <= 253;
+  return names.every(isName) ? value(names) : wanted('names without scheme and port, such as "till.example.lan"');
+}
+
+function parseOrigins(text: string): Parsed {
+  const origins = listOf(text);
+  const isOrigin = (origin: string): boolean =>
+    /^https?:/.test(origin) && URL.canParse(origin) && new URL(origin).origin === origin;
+  return origins.every(isOrigin) ? value(origins) : wanted('exact origins, such as "https://till.example:8443"');
 }
 
 /** The whole of what can be set. `defaultName` is the name of the host. */
@@ -195,7 +219,31 @@ export const optionTable = (defaultName: string): readonly Option[] => [
     flag: { name: 'rate-limit', value: 'on|off' },
     default: 'on',
     parse: parseSwitch,
-    meaning: 'limit requests per address and per token (this version does not yet)',
+    meaning: 'limit requests per address and per token',
+  },
+  {
+    name: 'hosts',
+    env: ['TILLMESH_HOSTS'],
+    flag: { name: 'allow-host', value: 'NAME', many: true },
+    default: '',
+    parse: parseHosts,
+    meaning: "names to answer under, beside addresses and this machine's own; the flag may be repeated",
+  },
+  {
+    name: 'corsOrigins',
+    env: ['TILLMESH_CORS_ORIGINS'],
+    flag: { name: 'cors-origin', value: 'ORIGIN', many: true },
+    default: '',
+    parse: parseOrigins,
+    meaning: 'origins whose pages may use tokens; the flag may be repeated',
+  },
+  {
+    name: 'httpsOnly',
+    env: ['TILLMESH_HTTPS_ONLY'],
+    flag: { name: 'https-only', means: 'on' },
+    default: 'off',
+    parse: parseSwitch,
+    meaning: 'tokens and pages only over HTTPS, which is served on the mesh port',
   },
   {
     name: 'logLevel',

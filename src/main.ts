@@ -41,10 +41,8 @@ async function run({ words, flags }: CommandLine, settings: Settings, showSettin
     case 'renew-identity':
       return answer(await (await import('./cli/membership.ts')).renewIdentity(settings.data));
     case 'token': {
-      const { makeNewAdminToken, makeTerminalToken } = await import('./cli/token.ts');
-      return answer(
-        rest[0] === 'admin' ? await makeNewAdminToken(settings) : await makeTerminalToken(settings, rest[1] ?? ''),
-      );
+      const { makeToken } = await import('./cli/token.ts');
+      return answer(await makeToken(settings, rest[0] === 'admin' ? null : (rest[1] ?? '')));
     }
     case 'verify':
       return answer((await import('./cli/verify.ts')).verifyBooks(settings));
@@ -77,10 +75,7 @@ async function serve(settings: Settings): Promise<number> {
       process.exit(1);
     });
   }
-  if (running.newAdminToken !== null) {
-    tell(`Admin token, shown this once: ${running.newAdminToken}`);
-    tell('(Another: "tillmesh token admin". One of your own: TILLMESH_ADMIN_TOKEN.)');
-  }
+  if (running.claimCode !== null) tell(`Claim code, to make the first admin with: ${running.claimCode}`);
   tell(`ready ${running.url}`);
   await stopAsked;
   await running.stop();

@@ -167,22 +167,45 @@ describe('refused with one line, and nothing is changed', () => {
 });
 
 describe('starting and stopping', () => {
-  test('the admin token is shown once, at the first start, when none is configured', async () => {
-    const { folder, file, start } = newFolder();
+  test('B10 a claim code is shown until it was used, and none where a token is configured', async () => {
+    const { folder, file, data } = newFolder();
     const args = [file, ...freePorts, '--log-level', 'silent'];
-    const first = await untilReady(spawn(node.path, args, { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] }));
-    const token = /^Admin token, shown this once: (\S+)$/m.exec(first.stdout)?.[1] ?? '';
+    const run = () => untilReady(spawn(node.path, args, { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] }));
+    const codeIn = ({ stdout }: Ready) => /^Claim code, to make the first admin with: (\S+)$/m.exec(stdout)?.[1];
+    const stopped = async ({ child, ended }: Ready) => {
+      child.kill('SIGINT');
+      expect(await ended).toBe(0);
+    };
+    const first = await run();
+    const code = codeIn(first);
+    expect(code).toMatch(/^([0-9A-HJKMNP-TV-Z]{4}-){3}[0-9A-HJKMNP-TV-Z]{4}$/);
     expect(first.stdout.trimEnd().split('\n').at(-1)).toBe(`ready ${first.url}`);
-    await createApi(first.url, token).get('/api/v1/terminals');
-    first.child.kill('SIGINT');
-    expect(await first.ended).toBe(0);
+    expect(readFileSync(join(data, 'claim-code'), 'utf8')).toBe(`${code}\n`);
+    expect(statSync(join(data, 'claim-code')).mode & 0o777).toBe(0o600);
+    await stopped(first);
 
-    const second = await start();
-    await createApi(second.url, token).get('/api/v1/terminals');
-    const again = await untilReady(spawn(node.path, [...args, '--data', 'other'], configured(folder)));
-    expect(again.stdout).toBe(`ready ${again.url}\n`);
-    again.child.kill('SIGTERM');
-    expect(await again.ended).toBe(0);
+    const second = await run();
+    expect(codeIn(second)).toBe(code);
+    const claim = (url: string) =>
+      fetch(`${url}/api/v1/claim`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ code: code?.toLowerCase().replaceAll('0', 'o'), password: 'a good long password' }),
+      });
+    expect((await claim(second.url)).status).toBe(200);
+    expect((await claim(second.url)).status).toBe(409);
+    expect(existsSync(join(data, 'claim-code'))).toBe(false);
+    await stopped(second);
+
+    const third = await run();
+    expect(third.stdout).toBe(`ready ${third.url}\n`);
+    expect((await claim(third.url)).status).toBe(409);
+    await stopped(third);
+
+    const other = await untilReady(spawn(node.path, [...args, '--data', 'other'], configured(folder)));
+    expect(other.stdout).toBe(`ready ${other.url}\n`);
+    expect(existsSync(join(folder, 'other', 'claim-code'))).toBe(false);
+    await stopped(other);
   });
 
   const configured = (folder: string): SpawnOptions => ({
@@ -214,7 +237,7 @@ describe('starting and stopping', () => {
     const slow = connect(port, '127.0.0.1');
     cleanUp.push(() => slow.destroy());
     slow.on('error', () => {});
-    slow.write('POST /api/v1/tickets HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer configured-admin-token\r\n');
+    slow.write('POST /api/v1/tickets HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer configured-admin-token\r\n');
     slow.write('Content-Type: application/json\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n');
     await new Promise((resolve) => slow.once('data', resolve));
     child.kill('SIGTERM');
@@ -271,23 +294,29 @@ describe('at the console of a running appliance', () => {
     expectRefusal(await run(['status']), 1, 'no appliance runs');
   });
 
-  test('B10 token admin: good at once without a restart, the one before no longer, the console’s own gone with it', async () => {
+  test('B10 token admin: the one before is no longer good, running or stopped; the console’s own goes with the stop', async () => {
     const { data, run, start } = newFolder();
     expectRefusal(await run(['token', 'admin']), 1, 'no appliance was ever started');
     const appliance = await start();
-    const ask = async (token: string) =>
-      (await fetch(`${appliance.url}/api/v1/terminals`, { headers: { authorization: `Bearer ${token}` } })).status;
-    const [first, second] = [
-      (await run(['token', 'admin'])).stdout.trim(),
-      (await run(['token', 'admin'])).stdout.trim(),
-    ];
-    expect([await ask(first), await ask(second)]).toEqual([401, 200]);
-    expect(readFileSync(join(data, 'identity.json'), 'utf8')).not.toContain(second);
+    const ask = async ({ url }: ApplianceProcess, token: string) =>
+      (await fetch(`${url}/api/v1/terminals`, { headers: { authorization: `Bearer ${token}` } })).status;
+    const make = async () => (await run(['token', 'admin'])).stdout.trim();
+    const [first, second] = [await make(), await make()];
+    expect([await ask(appliance, first), await ask(appliance, second)]).toEqual([401, 200]);
+    const kept = readdirSync(data)
+      .map((name) => join(data, name))
+      .filter((path) => statSync(path).isFile());
+    for (const path of kept) expect(readFileSync(path, 'latin1')).not.toContain(second);
 
     const door = readFileSync(join(data, 'console.json'), 'utf8');
-    expect(await ask(JSON.parse(door).token)).toBe(200);
+    expect(await ask(appliance, JSON.parse(door).token)).toBe(200);
     await appliance.stop();
     expect(existsSync(join(data, 'console.json'))).toBe(false);
+
+    const third = await make();
+    const again = await start();
+    expect([await ask(again, second), await ask(again, third)]).toEqual([401, 200]);
+    expect(await ask(again, JSON.parse(door).token)).toBe(401);
   });
 
   test('token terminal NAME: through the running appliance, or on the books of a stopped one', async () => {

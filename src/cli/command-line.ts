@@ -14,7 +14,7 @@ export const commands = [
   { name: 'shop-key', words: [], meaning: 'shows the shop key, if it is no longer the configured one' },
   { name: 'renew-identity', words: [], meaning: 'makes another appliance of a copy that runs beside its original' },
   { name: 'status', words: [], meaning: 'asks the running appliance how it is' },
-  { name: 'token', words: ['admin'], meaning: 'makes a new admin token, shown once' },
+  { name: 'token', words: ['admin'], meaning: 'makes the admin token of the shop anew, shown once' },
   { name: 'token', words: ['terminal', 'NAME'], meaning: 'makes a token for a till, shown once' },
   { name: 'verify', words: [], meaning: 'checks journal, books and digests on a copy' },
   { name: 'config', words: [], meaning: 'shows the effective configuration and where each value came from' },

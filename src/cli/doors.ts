@@ -1,15 +1,16 @@
 // Both ports of the appliance: HTTP for tills, TLS for peers (and the same HTTP). They are opened before there is an
 // appliance, because it must know its port numbers; until `open` they ask everybody to come back in a moment.
 
+import { hostname } from 'node:os';
 import type { Appliance } from '../appliance.ts';
 import type { Settings } from '../config.ts';
-import { createRequestListener, openHttpServer } from '../edges/http/server.ts';
+import { createHostRule, namesOfMachine } from '../edges/http/hosts.ts';
+import { createRequestListener, type Fetch, openHttpServer } from '../edges/http/server.ts';
+import { createUpgradeListener } from '../edges/http/upgrades.ts';
 import type { Credentials } from '../edges/peer/channel.ts';
 import { openPeerServer } from '../edges/peer/server.ts';
 import type { Log, Timers } from '../ports.ts';
 import type { Refused } from './house.ts';
-
-type Fetch = (request: Request) => Response | Promise<Response>;
 
 export type Doors = {
   readonly port: number;
@@ -40,8 +41,11 @@ export async function openDoors(
   const { host, port, meshPort } = settings;
   let answer = startingAnswer;
   let appliance: Appliance | undefined;
-  const listener = createRequestListener((request) => answer(request), log);
-  const http = await openHttpServer({ listener, host, port, timers, log });
+  const isHostAllowed = createHostRule([...namesOfMachine(hostname()), ...settings.hosts, ...(host ? [host] : [])]);
+  const listener = createRequestListener((request, visit) => answer(request, visit), log, isHostAllowed);
+  const { corsOrigins, httpsOnly } = settings;
+  const onUpgrade = createUpgradeListener({ isHostAllowed, corsOrigins, httpsOnly }, log);
+  const http = await openHttpServer({ listener, onUpgrade, host, port, timers, log });
   if (!http.ok) return http;
   const mesh = await openPeerServer({
     credentials,
@@ -51,6 +55,7 @@ export async function openDoors(
     log,
     onConnection: (connection) => (appliance ? appliance.accept(connection) : connection.close('starting')),
     onRequest: listener,
+    onUpgrade,
   });
   if (!mesh.ok) {
     await http.server.close();

@@ -4,9 +4,10 @@
 import { type Appliance, createAppliance } from '../appliance.ts';
 import { assets } from '../assets.ts';
 import type { Settings } from '../config.ts';
+import { hex } from '../core/op.ts';
 import { createDiscovery } from '../edges/discovery/discovery.ts';
 import { createHttpApp } from '../edges/http/app.ts';
-import { keepCertificate, makeAdminToken } from '../edges/identity.ts';
+import { keepCertificate } from '../edges/identity.ts';
 import { createLog } from '../edges/log.ts';
 import { createCertificate } from '../edges/peer/certificate.ts';
 import type { Credentials } from '../edges/peer/channel.ts';
@@ -14,8 +15,8 @@ import { createTransport } from '../edges/peer/transport.ts';
 import { makeRoomForShortLived, releaseAtRest } from '../edges/rest.ts';
 import { systemClock, systemRandom, systemTimers } from '../edges/system.ts';
 import type { Discovery, Log } from '../ports.ts';
-import { createAdminTokenHashes } from './admin-tokens.ts';
 import { type Change, createChange } from './change.ts';
+import { openClaim } from './claim-code.ts';
 import { closeConsoleDoor, openConsoleDoor } from './console.ts';
 import { type Doors, openDoors } from './doors.ts';
 import { applianceConfig, type House, isHouse, noteOpened, openHouse, type Refused, reopenHouse } from './house.ts';
@@ -24,8 +25,8 @@ import { portTrouble } from './ports-free.ts';
 export type Running = {
   readonly ok: true;
   readonly url: string;
-  /** Made at this start, to be shown once; null where there is one already. */
-  readonly newAdminToken: string | null;
+  /** To make the first admin with; null where there is one already. */
+  readonly claimCode: string | null;
   readonly log: Log;
   stop(): Promise<void>;
 };
@@ -78,7 +79,7 @@ async function keepServing(settings: Settings, house: House): Promise<Running | 
     house.lock.release();
     first.log.info('stopped');
   };
-  return { ok: true, url: first.url, newAdminToken: first.newAdminToken, log: first.log, stop };
+  return { ok: true, url: first.url, claimCode: first.claimCode, log: first.log, stop };
 }
 
 type Serving = Omit<Running, 'stop'> & {
@@ -118,7 +119,7 @@ async function serve(settings: Settings, house: House, again: Again): Promise<Se
     return refused(appliance.detail);
   }
   noteOpened(house);
-  const shown = openHttp(settings, house, appliance, doors, log, change);
+  const shown = openHttp(settings, house, appliance, doors, credentials.certificatePem, log, change);
   makeRoomForShortLived();
   const rest = releaseAtRest({ timers: systemTimers });
   const stop = async (last?: () => void): Promise<void> => {
@@ -131,10 +132,10 @@ async function serve(settings: Settings, house: House, again: Again): Promise<Se
     await discovery?.stop();
     transport.close();
   };
-  const { url, newAdminToken } = shown;
+  const { url, claimCode } = shown;
   const { replicaId, shop } = appliance;
   log.info('serving', { version: assets.version, url, meshPort: doors.meshPort, replicaId, shop, data: house.folder });
-  const serving: Serving = { ok: true, url, newAdminToken, log, port: doors.port, meshPort: doors.meshPort, stop };
+  const serving: Serving = { ok: true, url, claimCode, log, port: doors.port, meshPort: doors.meshPort, stop };
   return serving;
 }
 
@@ -155,32 +156,43 @@ async function credentialsOf({ folder, identity }: House): Promise<Credentials |
 }
 
 /** From here on requests are answered. */
-function openHttp(settings: Settings, house: House, appliance: Appliance, doors: Doors, log: Log, change: Change) {
-  const newAdminToken = settings.adminToken || house.identity.adminTokenHash ? null : newTokenOf(house, log);
+function openHttp(
+  settings: Settings,
+  house: House,
+  appliance: Appliance,
+  doors: Doors,
+  certificatePem: string,
+  log: Log,
+  change: Change,
+) {
+  const { adminToken, rateLimit, corsOrigins, httpsOnly } = settings;
   const consoleToken = Buffer.from(systemRandom.bytes(32)).toString('base64url');
+  const hashOf = (token: string): string => hex(house.crypto.sha256(token));
+  const adminTokenHashes = adminToken === null ? [] : [hashOf(adminToken)];
+  const opened = openClaim(house.folder, appliance.books, { isTokenConfigured: adminToken !== null, log });
   const stopping = new AbortController();
   const app = createHttpApp(appliance, {
     version: assets.version,
+    clock: systemClock,
     timers: systemTimers,
     random: systemRandom,
     log,
-    adminTokenHashes: createAdminTokenHashes(house, settings.adminToken, consoleToken),
+    adminTokenHashes: () => adminTokenHashes,
+    consoleTokenHash: hashOf(consoleToken),
     publicFiles: assets.publicFiles,
+    rateLimit,
+    claim: opened?.claim ?? null,
+    corsOrigins,
+    httpsOnly,
+    httpsPort: doors.meshPort,
+    certificatePem,
     stopping: stopping.signal,
     renewIdentity: (by) => change.renew(appliance, by),
   });
-  doors.open(appliance, (request) => app.fetch(request));
+  doors.open(appliance, (request, visit) => app.fetch(request, visit));
   const url = urlOf(settings.host, doors.port);
   openConsoleDoor(house.folder, { url, token: consoleToken, pid: process.pid });
-  return { url, newAdminToken, stopping };
-}
-
-/** Null, and said in the log, when it cannot be kept: the appliance serves its tills all the same. */
-function newTokenOf({ folder, crypto }: House, log: Log): string | null {
-  const made = makeAdminToken(folder, { random: systemRandom, sha256: crypto.sha256 });
-  if (made.ok) return made.token;
-  log.error('no admin token could be made', { detail: made.detail });
-  return null;
+  return { url, claimCode: opened?.shown ?? null, stopping };
 }
 
 /** As this machine reaches it: an address that stands for all of them is none to ask. */

@@ -7,34 +7,32 @@ import { createAppliance } from '../appliance.ts';
 import { assets } from '../assets.ts';
 import type { Settings } from '../config.ts';
 import { createHttpApp } from '../edges/http/app.ts';
-import { makeAdminToken } from '../edges/identity.ts';
 import { createLog } from '../edges/log.ts';
-import { createSystemCrypto, systemClock, systemRandom, systemTimers } from '../edges/system.ts';
+import { systemClock, systemRandom, systemTimers } from '../edges/system.ts';
 import type { Transport } from '../ports.ts';
 import { askRunning } from './console.ts';
 import { applianceConfig, type House, noteOpened, openHouse } from './house.ts';
 
 type Told = { ok: true; text: string } | { ok: false; detail: string };
 
+type TokenRequest = { readonly path: string; readonly body: object };
+
 const refused = (detail: string): Told => ({ ok: false, detail });
 
-/** A running appliance takes the new one, and no longer the one before, from its next request on. */
-export function makeNewAdminToken({ data }: Settings): Told {
-  if (isNeverStarted(data)) return refused(notStarted(data));
-  const made = makeAdminToken(data, { random: systemRandom, sha256: createSystemCrypto().sha256 });
-  return made.ok ? { ok: true, text: made.token } : refused(made.detail);
-}
-
-export async function makeTerminalToken(settings: Settings, name: string): Promise<Told> {
+/** The shop's admin token, which takes the place of the one before; or, with a name, that of a new till. */
+export async function makeToken(settings: Settings, terminalName: string | null): Promise<Told> {
   if (isNeverStarted(settings.data)) return refused(notStarted(settings.data));
-  const body = { name };
-  const asked = await askRunning(settings.data, 'POST', '/api/v1/terminals', body);
+  const request =
+    terminalName === null
+      ? { path: '/api/v1/admin-token', body: {} }
+      : { path: '/api/v1/terminals', body: { name: terminalName } };
+  const asked = await askRunning(settings.data, 'POST', request.path, request.body);
   if (asked.ok) return toldFrom(asked.status, asked.answer);
   if (asked.isRunning) return refused(asked.detail);
   const opened = openHouse(settings);
   if (!opened.ok) return opened;
   try {
-    return await askClosed(settings, opened.house, body);
+    return await askClosed(settings, opened.house, request);
   } finally {
     opened.house.lock.release();
   }
@@ -45,7 +43,7 @@ const notStarted = (folder: string): string =>
   `no appliance was ever started on the data folder ${folder}; run "tillmesh start", or name another with --data`;
 
 /** The same request as to a running one, without a socket. */
-async function askClosed(settings: Settings, house: House, body: { name: string }): Promise<Told> {
+async function askClosed(settings: Settings, house: House, { path, body }: TokenRequest): Promise<Told> {
   const { identity, crypto, openDatabase } = house;
   const log = createLog('error', process.stderr.isTTY === true);
   const system = { clock: systemClock, timers: systemTimers, random: systemRandom, crypto, log, openDatabase };
@@ -59,8 +57,14 @@ async function askClosed(settings: Settings, house: House, body: { name: string 
   const token = Buffer.from(systemRandom.bytes(32)).toString('base64url');
   const adminTokenHash = Buffer.from(crypto.sha256(token)).toString('hex');
   const { version, publicFiles } = assets;
-  const app = createHttpApp(appliance, { ...system, version, publicFiles, adminTokenHashes: () => [adminTokenHash] });
-  const response = await app.request('/api/v1/terminals', {
+  const app = createHttpApp(appliance, {
+    ...system,
+    version,
+    publicFiles,
+    adminTokenHashes: () => [adminTokenHash],
+    rateLimit: false,
+  });
+  const response = await app.request(path, {
     method: 'POST',
     headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
     body: JSON.stringify(body),

@@ -25,7 +25,7 @@ export function noteTraces(folder: string, configName: string, configText: strin
 
   return {
     identityMade() {
-      names.push('identity.json', 'books.db', 'books.db-wal', 'books.db-shm');
+      names.push('identity.json', 'books.db', 'books.db-wal', 'books.db-shm', 'claim-code');
     },
     remove() {
       try {

@@ -19,7 +19,7 @@ import {
 import { join } from 'node:path';
 import { base32, publicKeyBytes, replicaIdChars, replicaIdOf } from '../core/identity.ts';
 import { isJsonObject, type JsonObject } from '../core/json.ts';
-import { hex, type Sha256 } from '../core/op.ts';
+import type { Sha256 } from '../core/op.ts';
 import type { Random, Signer } from '../ports.ts';
 
 export type Identity = {
@@ -36,8 +36,6 @@ export type Identity = {
   /** Where it was last started, and how often it was; null where that was not noted. */
   readonly home: Home | null;
   readonly starts: number;
-  /** SHA-256 (hex) of the admin token that was made here; null before one was. */
-  readonly adminTokenHash: string | null;
   /** Self-made, of this key; null before one was. */
   readonly certificatePem: string | null;
 };
@@ -67,7 +65,6 @@ type IdentityFile = JsonObject & {
   ownShop: string;
   joinedShop: string | null;
   formerId: string | null;
-  adminTokenHash: string | null;
   certificate: string | null;
   home: Home | null;
   starts: number;
@@ -97,23 +94,12 @@ export function openIdentity(
     ownShop: base32(sources.random.bytes(17)).slice(0, replicaIdChars),
     joinedShop: null,
     formerId: null,
-    adminTokenHash: null,
     certificate: null,
     home: null,
     starts: 0,
   };
   const failure = writeIdentity(folder, file);
   return failure ?? { ok: true, identity: identityOf(file, privateKey, sources.sha256), isNew: true };
-}
-
-/** Makes an admin token and keeps its hash; the one before is no longer good. The token is to be shown, once. */
-export function makeAdminToken(
-  folder: string,
-  sources: Sources,
-): { ok: true; token: string; adminTokenHash: string } | IdentityFailure {
-  const token = base32(sources.random.bytes(20));
-  const adminTokenHash = hex(sources.sha256(token));
-  return changeFile(folder, { adminTokenHash }) ?? { ok: true, token, adminTokenHash };
 }
 
 /** From its next start on the appliance is of this shop. */
@@ -149,9 +135,7 @@ export function keepCertificate(folder: string, certificatePem: string): Identit
 /** Reads again before it writes: another command may have changed the file since. */
 function changeFile(
   folder: string,
-  change: Partial<
-    Pick<IdentityFile, 'privateKey' | 'formerId' | 'joinedShop' | 'adminTokenHash' | 'certificate' | 'home' | 'starts'>
-  >,
+  change: Partial<Pick<IdentityFile, 'privateKey' | 'formerId' | 'joinedShop' | 'certificate' | 'home' | 'starts'>>,
 ): IdentityFailure | undefined {
   const read = readIdentity(folder);
   return read.ok ? writeIdentity(folder, { ...read.file, ...change }) : read;
@@ -174,7 +158,6 @@ function identityOf(file: IdentityFile, privateKey: KeyObject, sha256: Sha256): 
     formerId: file.formerId,
     home: file.home,
     starts: file.starts,
-    adminTokenHash: file.adminTokenHash,
     certificatePem: isCertificateOf(file.certificate, privateKey) ? file.certificate : null,
   };
 }
@@ -211,19 +194,11 @@ function readIdentity(folder: string): ReadIdentity | IdentityFailure {
   if (wrong) return malformed(path, `has no good "${wrong}"`);
   const privateKey = parsePrivateKey(String(file.privateKey));
   if (!privateKey) return malformed(path, 'holds no private key of the kind P-256');
-  const {
-    joinedShop = null,
-    formerId = null,
-    adminTokenHash = null,
-    certificate = null,
-    home = null,
-    starts = 0,
-  } = file;
+  const { joinedShop = null, formerId = null, certificate = null, home = null, starts = 0 } = file;
   const whole = {
     ...file,
     joinedShop,
     formerId,
-    adminTokenHash,
     certificate,
     home: isHome(home) ? home : null,
     starts,
@@ -248,7 +223,6 @@ function wrongMember(file: JsonObject): string | undefined {
   if (!isIdOrAbsent(file.joinedShop)) return 'joinedShop';
   if (!isIdOrAbsent(file.formerId)) return 'formerId';
   if (file.starts !== undefined && !Number.isSafeInteger(file.starts)) return 'starts';
-  if (!isTextOrAbsent(file.adminTokenHash)) return 'adminTokenHash';
   return isTextOrAbsent(file.certificate) ? undefined : 'certificate';
 }
 

@@ -26,6 +26,9 @@ export function compose(folder: string, shopKey: string, timers: Timers = system
     shopKey,
     adminToken: null,
     rateLimit: false,
+    hosts: [],
+    corsOrigins: [],
+    httpsOnly: false,
     logLevel: 'warn',
   };
   const opened = openHouse(settings);
@@ -56,7 +59,7 @@ export function compose(folder: string, shopKey: string, timers: Timers = system
 
 /** On the appliance's own kind of HTTP server, on loopback; tells the port. */
 export async function serve(fetch: (request: Request) => Response | Promise<Response>): Promise<number> {
-  const listener = createRequestListener(fetch, quietLog);
+  const listener = createRequestListener(fetch, quietLog, () => true);
   const opened = await openHttpServer({ listener, host: '127.0.0.1', port: 0, timers: systemTimers, log: quietLog });
   if (!opened.ok) throw new Error(opened.detail);
   return opened.server.port;

@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import type { Appliance } from '../../src/appliance.ts';
 import type { Outcome } from '../../src/core/command.ts';
 import { createHttpApp } from '../../src/edges/http/app.ts';
-import { systemRandom, systemTimers } from '../../src/edges/system.ts';
+import { systemClock, systemRandom, systemTimers } from '../../src/edges/system.ts';
 import { compose, quietLog, serve } from './compose.ts';
 
 const [way = '', folder = '', shopKey = '', adminToken = ''] = process.argv.slice(2);
@@ -16,6 +16,8 @@ const timers = way === 'each' ? { ...systemTimers, soon: (run: () => void) => ru
 const { appliance, close } = compose(folder, shopKey, timers);
 const app = createHttpApp(way === 'each' ? appliance : withoutWriting(appliance), {
   version: '0',
+  clock: systemClock,
+  rateLimit: false,
   timers: systemTimers,
   random: systemRandom,
   log: quietLog,

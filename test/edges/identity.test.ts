@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { base32, replicaIdOf } from '../../src/core/identity.ts';
-import { keepCertificate, makeAdminToken, openIdentity } from '../../src/edges/identity.ts';
+import { keepCertificate, openIdentity } from '../../src/edges/identity.ts';
 import { createCertificate } from '../../src/edges/peer/certificate.ts';
 import { createSystemCrypto, systemRandom } from '../../src/edges/system.ts';
 
@@ -78,18 +78,6 @@ describe('identity.json', () => {
     expect(systemCrypto.verify(signer.publicKey, Buffer.from('another'), signature)).toBe(false);
   });
 
-  test('an admin token is shown once and kept as its hash alone', () => {
-    const folder = emptyFolder();
-    expect(opened(folder).identity.adminTokenHash).toBeNull();
-    const made = makeAdminToken(folder, sources);
-    if (!made.ok) throw new Error(made.detail);
-    expect(made.token).toMatch(/^[a-z2-7]{32}$/);
-    expect(made.adminTokenHash).toBe(crypto.createHash('sha256').update(made.token).digest('hex'));
-    expect(opened(folder).identity.adminTokenHash).toBe(made.adminTokenHash);
-    expect(readFileSync(fileOf(folder), 'utf8')).not.toContain(made.token);
-    expect(makeAdminToken(folder, sources)).not.toMatchObject({ token: made.token });
-  });
-
   test('keeps the certificate, and gives it out only while it is of the key', async () => {
     const [folder, other] = [emptyFolder(), emptyFolder()];
     const { identity } = opened(folder);
@@ -102,12 +90,13 @@ describe('identity.json', () => {
     expect(opened(other).identity.certificatePem).toBeNull();
   });
 
-  test('members that a later version added are kept', () => {
+  test('members that another version added are kept, and do not count', () => {
     const folder = emptyFolder();
     opened(folder);
-    change(folder, { tpm: { handle: 7 } });
-    makeAdminToken(folder, sources);
-    expect(contentOf(folder).tpm).toEqual({ handle: 7 });
+    change(folder, { tpm: { handle: 7 }, adminTokenHash: 7 });
+    expect(keepCertificate(folder, 'a certificate')).toBeUndefined();
+    expect(contentOf(folder)).toMatchObject({ tpm: { handle: 7 }, adminTokenHash: 7, certificate: 'a certificate' });
+    expect(opened(folder).identity).not.toHaveProperty('adminTokenHash');
   });
 
   test('rights that were lost in copying are mended', () => {
@@ -147,7 +136,7 @@ describe('a failure names the file and the remedy, and changes nothing:', () => 
     const folder = emptyFolder();
     writeFileSync(fileOf(folder), text);
     expect(open(folder)).toMatchObject({ ok: false, code, detail: expect.stringContaining(fileOf(folder)) });
-    expect(makeAdminToken(folder, sources)).toMatchObject({ ok: false, code });
+    expect(keepCertificate(folder, 'a certificate')).toMatchObject({ ok: false, code });
     expect(readFileSync(fileOf(folder), 'utf8')).toBe(text);
   });
 
@@ -155,7 +144,6 @@ describe('a failure names the file and the remedy, and changes nothing:', () => 
     ['privateKey', 'not a key'],
     ['privateKey', crypto.generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' })],
     ['ownShop', 'My Shop'],
-    ['adminTokenHash', 7],
     ['certificate', {}],
     ['version', '1'],
   ])('a wrong %s (%#)', (member, value) => {

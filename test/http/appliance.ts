@@ -8,6 +8,7 @@ import { onTestFinished } from 'vitest';
 import { type Appliance, createAppliance } from '../../src/appliance.ts';
 import { assets } from '../../src/assets.ts';
 import { createHttpApp, type HttpApp, type HttpOptions } from '../../src/edges/http/app.ts';
+import { createClaim } from '../../src/edges/http/claim.ts';
 import {
   createOpenDatabase,
   createSystemCrypto,
@@ -16,6 +17,7 @@ import {
   systemTimers,
 } from '../../src/edges/system.ts';
 import type { Log, Ports, Signer } from '../../src/ports.ts';
+import { claimCode } from './people.ts';
 
 export const adminToken = 'admin-token-of-the-tests';
 
@@ -72,11 +74,15 @@ export function openShop(options: ShopOptions = {}): TestShop {
   });
   const app = createHttpApp(appliance, {
     version: '0.0.0-test',
+    clock: ports.clock,
+    rateLimit: false,
     timers: ports.timers,
     random: ports.random,
     log: ports.log,
     adminTokenHashes: () => [crypto.hash('sha256', adminToken)],
     publicFiles: assets.publicFiles,
+    claim: createClaim(claimCode, () => {}),
+    certificatePem: 'a certificate',
     ...options.http,
   });
   const ask: TestShop['ask'] = (method, path, body, more) => request(app, method, path, body, more);

@@ -4,9 +4,13 @@ import http from 'node:http';
 import net from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Appliance } from '../../src/appliance.ts';
+import { createHostRule } from '../../src/edges/http/hosts.ts';
 import { createRequestListener, type HttpServer, openHttpServer } from '../../src/edges/http/server.ts';
 import { systemTimers } from '../../src/edges/system.ts';
 import { adminToken, openShop, type ShopOptions } from './appliance.ts';
+
+/** "x" is what the requests below call us. */
+const isHostAllowed = createHostRule(['x']);
 
 async function servedShop(options: ShopOptions = {}) {
   const shop = openShop(options);
@@ -15,7 +19,7 @@ async function servedShop(options: ShopOptions = {}) {
 }
 
 async function listening({ app, ports }: ReturnType<typeof openShop>, port = 0): Promise<HttpServer> {
-  const listener = createRequestListener(app.fetch, ports.log);
+  const listener = createRequestListener(app.fetch, ports.log, isHostAllowed);
   const opened = await openHttpServer({ listener, host: '127.0.0.1', port, timers: systemTimers, log: ports.log });
   if (!opened.ok) throw new Error(opened.detail);
   onTestFinished(() => opened.server.close());
@@ -113,7 +117,7 @@ describe('too much', () => {
       expect(heard).toContain('"code":"request_malformed"');
     }
     const evil = 'GET / HTTP/1.1\r\nHost: a b\r\nConnection: close\r\n\r\n';
-    expect(await talk(server.port, evil)).toContain('request_malformed');
+    expect(await talk(server.port, evil)).toContain('HTTP/1.1 421');
     expect((await fetch(`${url}/healthz`)).status).toBe(200);
   });
 });
@@ -179,7 +183,7 @@ test('a socket that never asks does not hold up the stop', async () => {
 
 test('a port in use is a clear value that names the remedy', async () => {
   const shop = await servedShop();
-  const listener = createRequestListener(shop.app.fetch, shop.ports.log);
+  const listener = createRequestListener(shop.app.fetch, shop.ports.log, isHostAllowed);
   const second = await openHttpServer({
     listener,
     host: '127.0.0.1',
@@ -200,9 +204,13 @@ test('a port in use is a clear value that names the remedy', async () => {
 
 test('a request that breaks leaves nothing on the wire but its problem', async () => {
   const shop = openShop();
-  const listener = createRequestListener(() => {
-    throw new Error('secret of ours');
-  }, shop.ports.log);
+  const listener = createRequestListener(
+    () => {
+      throw new Error('secret of ours');
+    },
+    shop.ports.log,
+    isHostAllowed,
+  );
   const opened = await openHttpServer({
     listener,
     host: '127.0.0.1',

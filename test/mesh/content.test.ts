@@ -7,7 +7,7 @@ import { putRecord } from '../../src/commands/put-record.ts';
 import type { JsonObject } from '../../src/core/json.ts';
 import { stampMsMax } from '../../src/core/limits.ts';
 import { createHttpApp } from '../../src/edges/http/app.ts';
-import { systemRandom, systemTimers } from '../../src/edges/system.ts';
+import { systemClock, systemRandom, systemTimers } from '../../src/edges/system.ts';
 import { silentLog } from '../edges/peer-pair.ts';
 import { until } from '../waiting.ts';
 import { alarmsOf, equal, hasTicket, linked, openAppliance, type TestAppliance } from './appliances.ts';
@@ -37,6 +37,8 @@ const nameOf = ({ appliance }: TestAppliance, id: string) => appliance.books.rec
 const readOver = async ({ appliance }: TestAppliance, path: string): Promise<Response> =>
   createHttpApp(appliance, {
     version: '0.0.0-test',
+    clock: systemClock,
+    rateLimit: false,
     timers: systemTimers,
     random: systemRandom,
     log: silentLog,

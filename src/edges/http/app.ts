@@ -4,56 +4,76 @@
 import { type Context, Hono } from 'hono';
 import type { Appliance } from '../../appliance.ts';
 import { type Failure, failure, type Outcome } from '../../core/command.ts';
-import type { Log, Random, Timers } from '../../ports.ts';
+import type { Clock, Log, Random, Timers } from '../../ports.ts';
 import { fileAnswer } from './actions/about.ts';
+import type { Claim } from './claim.ts';
+import { createCookies } from './cookies.ts';
+import { type Cors, createCors } from './cors.ts';
 import { type Credential, createCredentials } from './credentials.ts';
 import { createCursors } from './cursors.ts';
+import { createGate, type Gate, isCredential, nobody, type Visit } from './gate.ts';
+import { createLimiter } from './limiter.ts';
 import { openApiText } from './openapi.ts';
+import { createPasswords } from './passwords.ts';
 import { problemDocument, statusOf } from './problems.ts';
 import { type Answer, isAnswer, type PublicFile, type Room, type Route } from './route.ts';
-import { methodsAt, publicPaths, routes } from './routes.ts';
+import { isPublicRoute, methodsAt, routes } from './routes.ts';
+import { createSessions } from './sessions.ts';
 import { createWaiters } from './waiters.ts';
 
 export type HttpOptions = {
   readonly version: string;
+  readonly clock: Clock;
   readonly timers: Timers;
   readonly random: Random;
   readonly log: Log;
-  /** SHA-256 (hex) of each admin token; asked at every request, so that a changed list counts at once. */
+  /** SHA-256 (hex) of each admin token of this appliance alone; asked at every request of an admin. */
   readonly adminTokenHashes: () => readonly string[];
+  /** Of the console's token, which is an admin's and may come in the clear: it never leaves this machine. */
+  readonly consoleTokenHash?: string | null;
   /** By address, such as "/index.html"; open to everybody. */
   readonly publicFiles: ReadonlyMap<string, PublicFile>;
   /** A key of its own for this appliance, from a moment later on; its replica id then. */
   readonly renewIdentity?: (by: string) => Outcome<{ replicaId: string }>;
+  /** False turns all limits off but that of log-ins. */
+  readonly rateLimit: boolean;
+  /** For the first admin; without one nobody can claim the shop. */
+  readonly claim?: Claim | null;
+  /** Exact origins whose pages may use tokens; none without. */
+  readonly corsOrigins?: readonly string[];
+  /** Credentials and pages over TLS alone. */
+  readonly httpsOnly?: boolean;
+  /** Where the same app is served over TLS. */
+  readonly httpsPort?: number;
+  /** Of the TLS port, for people to download. */
+  readonly certificatePem?: string | null;
   /** Fires when the server stops: who waits for changes is answered. */
   readonly stopping?: AbortSignal;
 };
 
-type Variables = { credential: Credential };
-type AppContext = Context<{ Variables: Variables }>;
-export type HttpApp = Hono<{ Variables: Variables }>;
-
-const nobody: Credential = { kind: 'terminal', id: '' };
+type Environment = { Bindings: Visit; Variables: { credential: Credential } };
+type AppContext = Context<Environment>;
+export type HttpApp = Hono<Environment>;
 
 export function createHttpApp(appliance: Appliance, options: HttpOptions): HttpApp {
   const room = roomOf(appliance, options);
-  const credentials = createCredentials(appliance.books, options.adminTokenHashes);
-  const open = new Set([...publicPaths, ...options.publicFiles.keys()]);
+  const gate = gateOf(room, options);
+  const cors = options.corsOrigins?.length ? createCors(options.corsOrigins) : undefined;
   const app: HttpApp = new Hono();
 
   app.use(async (context, next) => {
     const { req } = context;
-    if (open.has(req.path) && (req.method === 'GET' || req.method === 'HEAD')) {
-      context.set('credential', nobody);
-    } else {
-      const credential = credentials.find(req.raw.headers.get('authorization'));
-      if ('ok' in credential) return respond(credential);
-      context.set('credential', credential);
-    }
-    return next();
+    const preflight = cors?.preflight(req.raw, () => methodsAt(req.path));
+    if (preflight) return respond({ status: 204, headers: preflight });
+    const entry = await gate.enter(req.raw, req.path, context.env ?? {});
+    if (!isCredential(entry)) return withCors(respond(entry), cors, req.raw);
+    context.set('credential', entry);
+    if (!cors) return next();
+    await next();
+    withCors(context.res, cors, req.raw);
   });
   for (const route of routes) {
-    app.on(route.method.toUpperCase(), honoPath(route.path), (context) => serve(route, context, room));
+    app.on(route.method.toUpperCase(), honoPath(route.path), (context) => serve(route, context, room, gate));
   }
   app.notFound((context) => serveUnrouted(context, options.publicFiles));
   app.onError((error) => respond(mishap(error, appliance, options.log)));
@@ -61,18 +81,27 @@ export function createHttpApp(appliance: Appliance, options: HttpOptions): HttpA
 }
 
 function roomOf(appliance: Appliance, options: HttpOptions): Room {
-  const { version, random, timers, log, publicFiles } = options;
+  const { version, clock, random, timers, log, publicFiles, claim = null, certificatePem = null } = options;
+  const { books, feed, shop, replicaId } = appliance;
   const stopping = options.stopping ?? new AbortController().signal;
   let text: string | undefined;
   return {
     appliance,
     version,
+    clock,
     random,
     log,
     publicFiles,
     renewIdentity: options.renewIdentity ?? (() => failure('not_ready', 'This appliance cannot do that.')),
-    cursors: createCursors(appliance.shop, appliance.replicaId),
-    waiters: createWaiters(appliance.feed, timers, log, stopping),
+    claim,
+    certificatePem,
+    credentials: createCredentials(books, options.adminTokenHashes, options.consoleTokenHash ?? null, clock),
+    sessions: createSessions(clock, random),
+    cookies: createCookies(replicaId),
+    passwords: createPasswords(random),
+    limiter: createLimiter(options.rateLimit),
+    cursors: createCursors(shop, replicaId),
+    waiters: createWaiters(feed, books.recordRevision, timers, log, stopping),
     openApiText() {
       text ??= openApiText(routes, version);
       return text;
@@ -80,19 +109,43 @@ function roomOf(appliance: Appliance, options: HttpOptions): Room {
   };
 }
 
+function gateOf(room: Room, { publicFiles, httpsOnly = false, httpsPort = 0 }: HttpOptions): Gate {
+  const { credentials, sessions, cookies, limiter, appliance } = room;
+  const isPage = (path: string): boolean => path === '/' || publicFiles.has(path);
+  const isPublic = (method: string, path: string): boolean =>
+    isPublicRoute(method, path) || ((method === 'GET' || method === 'HEAD') && publicFiles.has(path));
+  const { books } = appliance;
+  return createGate({ books, credentials, sessions, cookies, limiter, isPublic, isPage, httpsOnly, httpsPort });
+}
+
 const honoPath = (path: string): string => path.replace(/\{(\w+)\}/g, ':$1');
 
-function serve(route: Route, context: AppContext, room: Room): Response | Promise<Response> {
-  const credential = context.get('credential');
-  if (route.access === 'admin' && credential.kind !== 'admin') {
-    return respond(failure('admin_only', 'Ask with the token of an admin: this one is a till’s.'));
-  }
+function serve(route: Route, context: AppContext, room: Room, gate: Gate): Response | Promise<Response> {
+  const credential = context.get('credential') ?? nobody;
+  const refusal = refusalOf(route, credential);
+  if (refusal) return respond(refusal);
   const { req } = context;
-  const result = route.handle(
-    { request: req.raw, path: req.path, credential, params: () => req.param(), query: () => req.query() },
-    room,
-  );
-  return result instanceof Promise ? result.then(respond) : respond(result);
+  const visit = context.env ?? {};
+  const isStillGood = (): boolean => gate.isStillGood(req.raw, visit);
+  const asked = { request: req.raw, path: req.path, credential, visit, isStillGood };
+  const result = route.handle({ ...asked, params: () => req.param(), query: () => req.query() }, room);
+  return result instanceof Promise ? result.then((answer) => respond(answer)) : respond(result);
+}
+
+function refusalOf({ access }: Route, { role }: Credential): Failure | undefined {
+  if (access === 'admin' && role !== 'admin') {
+    return failure('admin_only', 'Ask with the token of an admin, or as one: who asks is none.');
+  }
+  if (access === 'terminal' && role === 'read-only') {
+    return failure('read_only', 'Ask an admin for a credential that may write.');
+  }
+  return undefined;
+}
+
+function withCors(response: Response, cors: Cors | undefined, request: Request): Response {
+  const headers = cors?.headersFor(request.headers.get('origin'));
+  for (const [name, value] of Object.entries(headers ?? {})) response.headers.set(name, value);
+  return response;
 }
 
 /** No route: a file of the page, another method than the address takes, or nothing. */
@@ -147,6 +200,7 @@ function respondProblem(problem: Failure, headers?: Readonly<Record<string, stri
   const more: Record<string, string> = { ...headers };
   if (status === 401) more['WWW-Authenticate'] = 'Bearer realm="tillmesh"';
   if (status === 503) more['Retry-After'] = '2';
+  if (status === 429) more['Retry-After'] = String(problem.facts?.retryAfter ?? 60);
   // The rest of a message that is not read would have to be waited for.
   if (status === 413) more.Connection = 'close';
   return withBody(status, JSON.stringify(problemDocument(problem)), problemHeaders, more);

@@ -1,88 +1,140 @@
-// Who asks. A token is opaque; only its hash is known here: those of admins by configuration, those of tills by their
-// records, which every appliance of the shop has. A till's token names its record, so it is found without a search.
+// Tokens: opaque texts of which only the hash is known here. Those of tills, and the shop's admin token, are in records
+// that every appliance of the shop has; a token names its record, so it is found without a search. Beside them stand the
+// admin tokens of this appliance alone (the configured one, the console's own).
 
 import { hash, timingSafeEqual } from 'node:crypto';
 import { revokedField, tokenHashField } from '../../commands/make-terminal.ts';
-import type { Books } from '../../core/books.ts';
+import { roleField, userRoleOf, userTokenHashOf } from '../../commands/user-record.ts';
+import type { Books, RecordRow } from '../../core/books.ts';
 import { type Failure, failure } from '../../core/command.ts';
+import { tokensRememberedMax } from '../../core/limits.ts';
+import type { Clock } from '../../ports.ts';
+import type { Session } from './sessions.ts';
+
+export type Role = 'admin' | 'terminal' | 'read-only';
 
 export type Credential = {
-  readonly kind: 'admin' | 'terminal';
-  /** What is written as author: the terminal's id, or "admin". */
+  readonly role: Role;
+  /** What is written as author: the terminal's id, "admin" for an admin token, "user:NAME" for a person. */
   readonly id: string;
+  /** The till that asks, where it is one. */
+  readonly terminalId?: string;
+  /** Of a person who is logged in. */
+  readonly session?: Session;
 };
 
 export type Credentials = {
   /** `authorization`: the header's value, null where there is none. */
   find(authorization: string | null): Credential | Failure;
+  /** Whether it is the console's own token, which never leaves this machine. */
+  isConsole(authorization: string | null): boolean;
+  /** When a till last asked here (Unix ms); undefined when it did not since the start. */
+  lastUsedAt(terminalId: string): number | undefined;
 };
 
-const admin: Credential = { kind: 'admin', id: 'admin' };
+const admin: Credential = { role: 'admin', id: 'admin' };
 const scheme = 'Bearer ';
+/** What tokens of tills begin with, and those of the user records. */
 const terminalMark = 'till_';
+const userMark = 'user_';
 /** Longer than any token we make, and than any sensible one of an admin's. */
 const tokenCharsMax = 512;
-/** Tokens seen since a record last changed; a shop has tens. */
-const rememberedMax = 1000;
 
-const missing = failure('credential_missing', 'Send a token: Authorization: Bearer TOKEN.');
-const unknown = failure(
+export const credentialMissing = failure('credential_missing', 'Send a token: Authorization: Bearer TOKEN.');
+export const credentialUnknown = failure(
   'credential_unknown',
   'This token is not known here, or was revoked. Ask an admin for another.',
 );
 
-export function createCredentials(books: Books, adminTokenHashes: () => readonly string[]): Credentials {
-  const tills = new Map<string, Credential>();
+export function createCredentials(
+  books: Books,
+  adminTokenHashes: () => readonly string[],
+  consoleTokenHash: string | null,
+  clock: Clock,
+): Credentials {
+  const remembered = new Map<string, Credential>();
+  const lastUsed = new Map<string, number>();
   let revision = -1;
 
-  function findTill(token: string): Credential | undefined {
-    // A till may have been revoked in any change of a record.
+  /** By record; what was found stays good until any record changes, for then it may have been revoked. */
+  function findRecorded(token: string): Credential | undefined {
     const now = books.recordRevision();
-    if (now !== revision) tills.clear();
+    if (now !== revision) remembered.clear();
     revision = now;
-    const remembered = tills.get(token);
-    if (remembered) return remembered;
-    const id = terminalIdOf(token);
-    const row = id === undefined ? undefined : books.record('terminal', id);
-    if (!row || row.deleted || row.fields[revokedField] === true) return undefined;
-    if (!isSameHash(hashOf(token), row.fields[tokenHashField])) return undefined;
-    const credential: Credential = { kind: 'terminal', id: row.id };
-    if (tills.size < rememberedMax) tills.set(token, credential);
+    const known = remembered.get(token);
+    if (known) return known;
+    const credential = token.startsWith(terminalMark) ? tillOf(books, token) : userOf(books, token);
+    if (credential && remembered.size < tokensRememberedMax) remembered.set(token, credential);
     return credential;
   }
 
   function isAdmin(token: string): boolean {
     const sent = hashOf(token);
     let isKnown = false;
-    for (const known of adminTokenHashes()) isKnown = isSameHash(sent, known) || isKnown;
+    for (const known of [...adminTokenHashes(), consoleTokenHash]) isKnown = isSameHash(sent, known) || isKnown;
     return isKnown;
+  }
+
+  function noteUse({ terminalId }: Credential): void {
+    if (terminalId === undefined) return;
+    const [oldest] = lastUsed.size >= tokensRememberedMax && !lastUsed.has(terminalId) ? lastUsed.keys() : [];
+    if (oldest !== undefined) lastUsed.delete(oldest);
+    lastUsed.set(terminalId, clock.now());
   }
 
   return {
     find(authorization) {
-      if (authorization === null || authorization === '') return missing;
-      if (!authorization.startsWith(scheme)) return unknown;
+      if (authorization === null || authorization === '') return credentialMissing;
+      if (!authorization.startsWith(scheme)) return credentialUnknown;
       const token = authorization.slice(scheme.length);
-      if (token.length === 0 || token.length > tokenCharsMax) return unknown;
-      const till = token.startsWith(terminalMark) ? findTill(token) : undefined;
-      return till ?? (isAdmin(token) ? admin : unknown);
+      if (token.length === 0 || token.length > tokenCharsMax) return credentialUnknown;
+      const isRecorded = token.startsWith(terminalMark) || token.startsWith(userMark);
+      const recorded = isRecorded ? findRecorded(token) : undefined;
+      if (recorded) noteUse(recorded);
+      return recorded ?? (isAdmin(token) ? admin : credentialUnknown);
     },
+    isConsole: (authorization) =>
+      consoleTokenHash !== null && isSameHash(hashOf((authorization ?? '').slice(scheme.length)), consoleTokenHash),
+    lastUsedAt: (terminalId) => lastUsed.get(terminalId),
   };
 }
 
-/** A token for a till, of 32 bytes of chance. */
-export const terminalToken = (id: string, chance: Uint8Array): string =>
-  `${terminalMark}${Buffer.from(id).toString('base64url')}.${Buffer.from(chance).toString('base64url')}`;
-
-/** SHA-256 of a token, hex: what is kept of it. */
-export const hashOf = (token: string): string => hash('sha256', token, 'hex');
-
-function terminalIdOf(token: string): string | undefined {
-  const end = token.indexOf('.');
-  return end < 0 ? undefined : Buffer.from(token.slice(terminalMark.length, end), 'base64url').toString();
+function tillOf(books: Books, token: string): Credential | undefined {
+  const row = rowOf(books, 'terminal', token);
+  if (!row || row.deleted || row.fields[revokedField] === true) return undefined;
+  if (!isSameHash(hashOf(token), row.fields[tokenHashField])) return undefined;
+  // A role that this version does not know is the lesser one.
+  const role = [undefined, 'terminal'].includes(row.fields[roleField] as string | undefined) ? 'terminal' : 'read-only';
+  return { role, id: row.id, terminalId: row.id };
 }
 
-function isSameHash(sent: string, known: unknown): boolean {
+function userOf(books: Books, token: string): Credential | undefined {
+  const row = rowOf(books, 'user', token);
+  if (!row || !isSameHash(hashOf(token), userTokenHashOf(row))) return undefined;
+  const role = userRoleOf(row);
+  return role === 'admin' ? admin : { role, id: row.id };
+}
+
+/** A token for a till or for a user's record, of 32 bytes of chance. */
+export const terminalToken = (id: string, chance: Uint8Array): string => tokenOf(terminalMark, id, chance);
+export const userToken = (name: string, chance: Uint8Array): string => tokenOf(userMark, name, chance);
+export const tokenBytes = 32;
+
+const tokenOf = (mark: string, id: string, chance: Uint8Array): string =>
+  `${mark}${Buffer.from(id).toString('base64url')}.${Buffer.from(chance).toString('base64url')}`;
+
+/** SHA-256 of a secret, hex: what is kept of it. */
+export const hashOf = (secret: string): string => hash('sha256', secret, 'hex');
+
+function rowOf(books: Books, entity: 'terminal' | 'user', token: string): RecordRow | undefined {
+  const end = token.indexOf('.');
+  const start = token.indexOf('_') + 1;
+  return end < 0 ? undefined : books.record(entity, Buffer.from(token.slice(start, end), 'base64url').toString());
+}
+
+/** Without telling by its time how much of it was right. */
+export function isSameHash(sent: string, known: unknown): boolean {
   if (typeof known !== 'string' || known.length !== sent.length) return false;
-  return timingSafeEqual(Buffer.from(sent), Buffer.from(known.toLowerCase()));
+  const [a, b] = [Buffer.from(sent), Buffer.from(known.toLowerCase())];
+  return a.length === b.length && timingSafeEqual(a, b);
 }

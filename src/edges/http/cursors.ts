@@ -4,7 +4,15 @@
 import { hash } from 'node:crypto';
 import { type Failure, failure } from '../../core/command.ts';
 
-export type ListName = 'products' | 'customers' | 'terminals' | 'stock' | 'movements' | 'tickets' | 'conflicts';
+export type ListName =
+  | 'products'
+  | 'customers'
+  | 'terminals'
+  | 'users'
+  | 'stock'
+  | 'movements'
+  | 'tickets'
+  | 'conflicts';
 
 export type Cursors = {
   encode(list: ListName, position: string | null): string | null;

@@ -2,6 +2,7 @@
 // numbers.
 
 import { recordDefaults } from '../../commands/record-edit.ts';
+import { isLivingUser, passwordHashOf, userRoleOf, userTokenHashOf } from '../../commands/user-record.ts';
 import type { MovementRow, RecordRow, StockRow, TicketRow } from '../../core/books.ts';
 import type { JsonObject } from '../../core/json.ts';
 import { quantityScale } from '../../core/limits.ts';
@@ -18,7 +19,21 @@ export function recordDocument(row: RecordRow): JsonObject {
 /** Never the hash of the token. */
 export function terminalDocument(row: RecordRow): JsonObject {
   const { tokenHash: _, revoked, ...document } = fieldsToDocument(row.fields);
-  return { id: row.id, ...document, revoked: revoked === true, ...madeByAppliance(row) };
+  return { id: row.id, role: 'terminal', ...document, revoked: revoked === true, ...madeByAppliance(row) };
+}
+
+/** Never a hash: only what is named here. */
+export function userDocument(row: RecordRow): JsonObject {
+  const { shopName } = fieldsToDocument(row.fields);
+  return {
+    name: row.id,
+    role: userRoleOf(row),
+    hasPassword: passwordHashOf(row) !== undefined,
+    hasToken: userTokenHashOf(row) !== undefined,
+    revoked: !isLivingUser(row),
+    ...(typeof shopName === 'string' ? { shopName } : {}),
+    ...madeByAppliance(row),
+  };
 }
 
 const madeByAppliance = (row: RecordRow): JsonObject => ({

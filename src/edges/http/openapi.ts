@@ -2,7 +2,7 @@
 
 import { OpenAPIHono, z } from '@hono/zod-openapi';
 import { problems } from './problems.ts';
-import type { AnswerDescription, Route } from './route.ts';
+import type { Access, AnswerDescription, Route } from './route.ts';
 import { problem } from './schemas/requests.ts';
 
 type RouteConfig = Parameters<OpenAPIHono['openAPIRegistry']['registerPath']>[0];
@@ -21,12 +21,19 @@ export function openApiText(routes: readonly Route[], version: string): string {
     scheme: 'bearer',
     description: 'Token of a till or of an admin.',
   });
+  registry.registerComponent('securitySchemes', 'session', {
+    type: 'apiKey',
+    in: 'cookie',
+    name: 'tillmesh_…',
+    description:
+      'Cookie of POST /api/v1/session, of people in a browser. Every method but GET and HEAD shows X-CSRF-Token beside it.',
+  });
   for (const route of routes) registry.registerPath(pathConfig(route));
   const document = getOpenAPI31Document({
     openapi: '3.1.0',
     info: { title: 'Tillmesh', version, description, license: { name: 'MIT' } },
     servers: [{ url: '/' }],
-    tags: ['Books', 'Terminals', 'Mesh', 'Operating'].map((name) => ({ name })),
+    tags: ['Books', 'Terminals', 'Credentials', 'Mesh', 'Operating'].map((name) => ({ name })),
   });
   return JSON.stringify(document);
 }
@@ -37,6 +44,13 @@ const description = [
   'Unknown members are kept and replicated. Null is as good as missing. Whatever has an id can be sent again: it counts once.',
 ].join('\n\n');
 
+const accessSentences: Readonly<Record<Access, string>> = {
+  public: '',
+  read: '',
+  terminal: 'Not for credentials that only read.',
+  admin: 'Needs the credential of an admin.',
+};
+
 function pathConfig(route: Route): RouteConfig {
   const config: RouteConfig = {
     method: route.method,
@@ -44,11 +58,12 @@ function pathConfig(route: Route): RouteConfig {
     tags: [route.tag],
     summary: route.summary,
     operationId: operationIdOf(route),
-    security: route.access === 'public' ? [] : [{ token: [] }],
+    security: route.access === 'public' ? [] : [{ token: [] }, { session: [] }],
+    'x-access': route.access,
     request: requestOf(route),
     responses: responsesOf(route),
   };
-  const access = route.access === 'admin' ? 'Needs the token of an admin.' : '';
+  const access = accessSentences[route.access];
   const text = [route.description, access].filter(Boolean).join(' ');
   return text === '' ? config : { ...config, description: text };
 }
@@ -76,9 +91,10 @@ function requestOf(route: Route): NonNullable<RouteConfig['request']> {
 function responsesOf(route: Route): Responses {
   const responses: Responses = {};
   for (const [status, answer] of Object.entries(route.answers)) responses[status] = responseOf(answer);
-  const general = route.access === 'public' ? [] : ['credential_missing', 'credential_unknown'];
+  const general =
+    route.access === 'public' ? [] : ['credential_missing', 'credential_unknown', 'session_ended', 'rate_limited'];
   const ofBody = route.body ? ['not_json', 'body_too_large', 'media_type_unsupported', 'storage_unavailable'] : [];
-  const admin = route.access === 'admin' ? ['admin_only'] : [];
+  const admin = route.access === 'admin' ? ['admin_only'] : route.access === 'terminal' ? ['read_only'] : [];
   const byStatus = new Map<number, string[]>();
   for (const code of new Set([...(route.problems ?? []), ...general, ...admin, ...ofBody])) {
     const status = problems[code as keyof typeof problems]?.status ?? 422;

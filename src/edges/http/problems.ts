@@ -43,7 +43,17 @@ export const problems = {
   // The caller
   credential_missing: { status: 401, title: 'Nobody is named who asks.' },
   credential_unknown: { status: 401, title: 'Who asks is not known here, or no longer.' },
+  session_ended: { status: 401, title: 'Who asks is no longer logged in.' },
+  login_failed: { status: 401, title: 'The name or the password is not right.' },
+  claim_code_wrong: { status: 401, title: 'This is not the claim code.' },
   admin_only: { status: 403, title: 'Only an admin may do this.' },
+  read_only: { status: 403, title: 'Who asks may look, and change nothing.' },
+  csrf_token_wrong: { status: 403, title: 'The request does not show that it comes from our page.' },
+  origin_foreign: { status: 403, title: 'The request comes from the page of somebody else.' },
+  https_only: { status: 403, title: 'This appliance is to be used over HTTPS.' },
+  password_wrong: { status: 403, title: 'The current password is not right.' },
+  no_password: { status: 422, title: 'A token has no password.' },
+  rate_limited: { status: 429, title: 'Too many requests came in a short time.' },
   // What is asked for
   not_found: { status: 404, title: 'This is not in the books.' },
   record_deleted: { status: 404, title: 'This was deleted.' },
@@ -51,6 +61,11 @@ export const problems = {
   method_not_allowed: { status: 405, title: 'This cannot be done here.' },
   record_exists: { status: 409, title: 'This id is taken.' },
   terminal_exists: { status: 409, title: 'This terminal is there already.' },
+  user_exists: { status: 409, title: 'This name is taken.' },
+  too_many_users: { status: 409, title: 'There are too many users already.' },
+  last_admin: { status: 409, title: 'The last admin cannot be removed.' },
+  claimed_already: { status: 409, title: 'This shop has an admin already.' },
+  password_changed: { status: 409, title: 'The password was changed meanwhile.' },
   ticket_differs: { status: 409, title: 'Another ticket has this id.' },
   movement_differs: { status: 409, title: 'Another movement has this id.' },
   conflict_resolved: { status: 409, title: 'This conflict is settled already.' },
@@ -72,6 +87,7 @@ export const problems = {
   conflict_of_facts: { status: 422, title: 'Two documents cannot be made one.' },
   field_not_contested: { status: 422, title: 'This was never in question.' },
   // The appliance
+  passwords_unsupported: { status: 503, title: 'This appliance cannot check passwords.' },
   too_many_waiting: { status: 503, title: 'Too many wait for changes already.' },
   busy: { status: 503, title: 'The appliance has more to write than it can.' },
   not_ready: {

@@ -7,11 +7,17 @@ import type { Command, Failure, Outcome } from '../../core/command.ts';
 import { failure } from '../../core/command.ts';
 import type { Json } from '../../core/json.ts';
 import { batchBodyBytesMax, bodyBytesMax } from '../../core/limits.ts';
-import type { Log, Random } from '../../ports.ts';
+import type { Clock, Log, Random } from '../../ports.ts';
 import { readBody } from './body.ts';
-import type { Credential } from './credentials.ts';
+import type { Claim } from './claim.ts';
+import type { Cookies } from './cookies.ts';
+import type { Credential, Credentials } from './credentials.ts';
 import type { Cursors } from './cursors.ts';
+import type { Visit } from './gate.ts';
+import type { Limiter } from './limiter.ts';
+import type { Passwords } from './passwords.ts';
 import { type Reading, readBy } from './reading.ts';
+import type { Sessions } from './sessions.ts';
 import type { Waiters } from './waiters.ts';
 
 export type PublicFile = { readonly bytes: Uint8Array; readonly contentType: string };
@@ -20,10 +26,19 @@ export type PublicFile = { readonly bytes: Uint8Array; readonly contentType: str
 export type Room = {
   readonly appliance: Appliance;
   readonly version: string;
+  readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
   readonly cursors: Cursors;
   readonly renewIdentity: (by: string) => Outcome<{ replicaId: string }>;
+  readonly credentials: Credentials;
+  readonly sessions: Sessions;
+  readonly cookies: Cookies;
+  readonly passwords: Passwords;
+  readonly limiter: Limiter;
+  /** Null where nobody can claim the shop any more. */
+  readonly claim: Claim | null;
+  readonly certificatePem: string | null;
   readonly publicFiles: ReadonlyMap<string, PublicFile>;
   readonly waiters: Waiters;
   readonly openApiText: () => string;
@@ -47,6 +62,9 @@ export type Call<Params, Query, Body> = {
   readonly credential: Credential;
   readonly request: Request;
   readonly path: string;
+  readonly visit: Visit;
+  /** Whether who asked would still be let in: for answers that take their time. */
+  readonly isStillGood: () => boolean;
 };
 
 type Result = Answer | Failure | Promise<Answer | Failure>;
@@ -66,14 +84,16 @@ export type BodyDescription<Body> = {
   readonly kind?: 'optional' | 'batch' | 'mergePatch';
 };
 
+/** public: nobody is asked who he is. read: any credential. terminal: not those that only read. admin: an admin's. */
+export type Access = 'public' | 'read' | 'terminal' | 'admin';
+
 export type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
 
 type Described = {
   readonly method: Method;
   /** As OpenAPI writes it: /api/v1/products/{id} */
   readonly path: string;
-  /** public: no token asked for. terminal: any token. admin: an admin's. */
-  readonly access: 'public' | 'terminal' | 'admin';
+  readonly access: Access;
   readonly tag: string;
   readonly summary: string;
   readonly description?: string;
@@ -96,6 +116,8 @@ export type Incoming = {
   readonly request: Request;
   readonly path: string;
   readonly credential: Credential;
+  readonly visit: Visit;
+  readonly isStillGood: () => boolean;
   params(): Record<string, string>;
   query(): Record<string, string>;
 };
@@ -116,10 +138,13 @@ export function route<P extends z.ZodObject, Q extends z.ZodObject, Body>(defini
     if (!params.ok) return params;
     const query = querySchema ? readBy(querySchema, filled(incoming.query()), 'query_malformed') : nothing;
     if (!query.ok) return query;
-    const { request, path, credential } = incoming;
-    const call = { params: params.value as z.output<P>, query: query.value as z.output<Q>, request, path, credential };
+    const call = {
+      ...incoming,
+      params: params.value as z.output<P>,
+      query: query.value as z.output<Q>,
+    };
     if (!bodyDescription || !rule) return run({ ...call, body: undefined as Body }, room);
-    return readBody(request, rule).then((json) => {
+    return readBody(incoming.request, rule).then((json) => {
       if (!json.ok) return json;
       const body = bodyDescription.read(json.value);
       return body.ok ? run({ ...call, body: body.value }, room) : body;

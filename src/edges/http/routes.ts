@@ -9,9 +9,11 @@ import { joiningRoutes } from './actions/joining.ts';
 import { meshRoutes } from './actions/mesh.ts';
 import { peerRoutes } from './actions/peers.ts';
 import { recordRoutes } from './actions/records.ts';
+import { sessionRoutes } from './actions/session.ts';
 import { stockRoutes } from './actions/stock.ts';
 import { terminalRoutes } from './actions/terminals.ts';
 import { ticketRoutes } from './actions/tickets.ts';
+import { userRoutes } from './actions/users.ts';
 import type { Route } from './route.ts';
 
 export const routes: readonly Route[] = [
@@ -20,19 +22,24 @@ export const routes: readonly Route[] = [
   ...ticketRoutes, // /api/v1/tickets
   ...changeRoutes, // /api/v1/changes, /api/v1/digest
   ...terminalRoutes, // /api/v1/terminals
+  ...sessionRoutes, // /api/v1/session, /api/v1/password, /api/v1/claim
+  ...userRoutes, // /api/v1/users, /api/v1/admin-token
   ...meshRoutes, // /api/v1/p2p, /api/v1/sync/history
   ...peerRoutes, // /api/v1/peers
   ...joiningRoutes, // /api/v1/join-codes, /api/v1/join, /api/v1/shop-key, /api/v1/identity
   ...conflictRoutes, // /api/v1/conflicts
   ...gossipRoutes, // /api/v1/gossip
-  ...aboutRoutes, // /healthz, /readyz, /version, /openapi.json, /
+  ...aboutRoutes, // /healthz, /readyz, /version, /openapi.json, /certificate.pem, /
 ];
 
-/** Open to everybody, exactly as written here; the page's files come to it. All else asks for a token. */
-export const publicPaths: readonly string[] = [
-  ...routes.filter((route) => route.access === 'public').map((route) => route.path),
-  '/client.js',
-];
+/** Open to everybody, exactly as written here; the page's files come to it. All else asks for a credential. */
+const publicRoutes: ReadonlySet<string> = new Set([
+  ...routes.filter(({ access }) => access === 'public').map(({ method, path }) => `${method.toUpperCase()} ${path}`),
+  'GET /client.js',
+]);
+
+export const isPublicRoute = (method: string, path: string): boolean =>
+  publicRoutes.has(`${method === 'HEAD' ? 'GET' : method} ${path}`);
 
 /** Methods that an address takes, for those that it does not; empty when there is nothing at it. */
 export function methodsAt(path: string): string[] {

@@ -1,7 +1,7 @@
 // The plain HTTP port: listens, bounds what a connection may cost before the app sees it, and closes in bounded time.
 
-import { createServer, type RequestListener, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
 import { type Failure, failure } from '../../core/command.ts';
@@ -15,14 +15,24 @@ import {
   requestMs,
 } from '../../core/limits.ts';
 import type { Log, TimerHandle, Timers } from '../../ports.ts';
+import type { Visit } from './gate.ts';
+import type { HostRule } from './hosts.ts';
 import { problemDocument, statusOf } from './problems.ts';
 
-type Fetch = (request: Request) => Response | Promise<Response>;
+export type Fetch = (request: Request, visit: Visit) => Response | Promise<Response>;
 
 /** The app as Node's servers call it; for the plain port and the TLS port alike. */
-export function createRequestListener(fetch: Fetch, log: Log): RequestListener {
+export function createRequestListener(fetch: Fetch, log: Log, isHostAllowed: HostRule): RequestListener {
+  const listener = createAppListener(fetch, log);
+  return (request, response) => {
+    if (isHostAllowed(request.headers.host)) return void listener(request, response);
+    response.writeHead(421, { Connection: 'close', 'Content-Length': '0' }).end();
+  };
+}
+
+function createAppListener(fetch: Fetch, log: Log) {
   // Without `hostname` node-server would refuse HTTP/1.0, which has no Host.
-  return getRequestListener((request) => fetch(request), {
+  return getRequestListener((request, { incoming }) => fetch(request, visitOf(incoming.socket)), {
     hostname: 'localhost',
     errorHandler(error) {
       const isTheirs = error instanceof Error && error.name === 'RequestError';
@@ -36,10 +46,20 @@ export function createRequestListener(fetch: Fetch, log: Log): RequestListener {
   });
 }
 
+/** Told by the socket alone: what a header says of an address anybody can write. */
+const visitOf = (socket: Socket): Visit => ({
+  address: socket.remoteAddress?.replace(/^::ffff:/, ''),
+  isTls: 'encrypted' in socket && socket.encrypted === true,
+});
+
 const problemText = (problem: Failure): string => JSON.stringify(problemDocument(problem));
+
+export type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 
 export type HttpServerOptions = {
   readonly listener: RequestListener;
+  /** Without it an upgrade is answered as if it had not been asked for. */
+  readonly onUpgrade?: UpgradeListener;
   /** Null for all interfaces. */
   readonly host: string | null;
   /** 0 picks one. */
@@ -67,11 +87,14 @@ export async function openHttpServer(
       requestTimeout: requestMs,
       keepAliveTimeout: keepAliveMs,
       connectionsCheckingInterval: httpHeadMs / 2,
+      // Tools offer h2c with any request; without this they would be taken at their word.
+      shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
     },
     listener,
   );
   server.maxConnections = httpSocketsMax;
   server.on('clientError', refuse);
+  if (options.onUpgrade) server.on('upgrade', options.onUpgrade);
   server.on('checkContinue', (request, response) => {
     // Who would send too much is told before he does.
     if (!(Number(request.headers['content-length'] ?? 0) > batchBodyBytesMax)) response.writeContinue();

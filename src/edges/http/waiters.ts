@@ -5,20 +5,45 @@ import { type Failure, failure } from '../../core/command.ts';
 import { feedWaitersMax } from '../../core/limits.ts';
 import type { Feed, FeedPage, FeedRequest } from '../../feed/feed.ts';
 import type { Log, Timers } from '../../ports.ts';
+import { credentialUnknown } from './credentials.ts';
 
 export type Waiters = {
   /** The first page with something in it; an empty one when time is up or the client is gone or we stop. */
-  next(request: FeedRequest & { after: string }, waitMs: number, gone: AbortSignal): Promise<FeedPage | Failure>;
+  next(request: FeedRequest & { after: string }, waitMs: number, asker: Asker): Promise<FeedPage | Failure>;
+  /** Sends away who would no longer be let in. */
+  recheck(): void;
 };
 
-type Waiter = { request: FeedRequest & { after: string }; finish(page: FeedPage | Failure): void };
+/** `isStillGood` is asked after each change of a record: it may have revoked who waits. */
+export type Asker = { readonly gone: AbortSignal; readonly isStillGood: () => boolean };
 
-export function createWaiters(feed: Feed, timers: Timers, log: Log, stopping: AbortSignal): Waiters {
+type Waiter = {
+  request: FeedRequest & { after: string };
+  readonly asker: Asker;
+  finish(page: FeedPage | Failure): void;
+};
+
+export function createWaiters(
+  feed: Feed,
+  recordRevision: () => number,
+  timers: Timers,
+  log: Log,
+  stopping: AbortSignal,
+): Waiters {
   const waiters = new Set<Waiter>();
   let unsubscribe: (() => void) | undefined;
+  let revision = recordRevision();
+
+  function recheck(): void {
+    for (const waiter of [...waiters]) if (!waiter.asker.isStillGood()) waiter.finish(credentialUnknown);
+  }
 
   /** Runs inside a commit's aftermath, so it must not throw. */
   function wake(): void {
+    if (recordRevision() !== revision) {
+      revision = recordRevision();
+      recheck();
+    }
     const pages = new Map<string, FeedPage | Failure>();
     for (const waiter of [...waiters]) {
       const { after, limit, entities } = waiter.request;
@@ -39,7 +64,8 @@ export function createWaiters(feed: Feed, timers: Timers, log: Log, stopping: Ab
     }
   }
 
-  function next(request: FeedRequest & { after: string }, waitMs: number, gone: AbortSignal) {
+  function next(request: FeedRequest & { after: string }, waitMs: number, asker: Asker) {
+    const { gone } = asker;
     if (waiters.size >= feedWaitersMax) {
       return Promise.resolve(failure('too_many_waiting', 'Ask again in some seconds, or without wait.'));
     }
@@ -48,6 +74,7 @@ export function createWaiters(feed: Feed, timers: Timers, log: Log, stopping: Ab
       const timer = timers.after(waitMs, giveUp);
       const waiter: Waiter = {
         request,
+        asker,
         finish(page) {
           waiters.delete(waiter);
           if (waiters.size === 0) {
@@ -68,5 +95,5 @@ export function createWaiters(feed: Feed, timers: Timers, log: Log, stopping: Ab
     });
   }
 
-  return { next };
+  return { next, recheck };
 }

@@ -65,6 +65,25 @@ const page = route({
   },
 });
 
+const certificate = route({
+  method: 'get',
+  path: '/certificate.pem',
+  access: 'public',
+  tag: 'Operating',
+  summary: 'The certificate of its HTTPS port',
+  description: 'Made by the appliance itself: import it where you want to be sure to speak to this one.',
+  answers: { 200: { description: 'PEM.', type: 'application/x-pem-file' } },
+  problems: ['route_unknown'],
+  run: (_call, { certificatePem }) => {
+    if (certificatePem === null) return failure('route_unknown', 'This appliance serves no HTTPS.');
+    return {
+      status: 200,
+      content: { type: 'application/x-pem-file', bytes: certificatePem },
+      headers: { 'Content-Disposition': 'attachment; filename="tillmesh.pem"' },
+    };
+  },
+});
+
 /** A file of the page. It can load from here alone, and be framed nowhere. */
 export const fileAnswer = (file: PublicFile): Answer => ({
   status: 200,
@@ -80,4 +99,4 @@ const pageHeaders = {
   'Cross-Origin-Opener-Policy': 'same-origin',
 };
 
-export const aboutRoutes: readonly Route[] = [health, readiness, version, openApi, page];
+export const aboutRoutes: readonly Route[] = [health, readiness, version, openApi, certificate, page];

@@ -48,7 +48,7 @@ const change = z
 const changes = route({
   method: 'get',
   path: '/api/v1/changes',
-  access: 'terminal',
+  access: 'read',
   tag: 'Books',
   summary: 'Follow what changes',
   description:
@@ -61,7 +61,7 @@ const changes = route({
     },
   },
   problems: ['query_malformed', 'cursor_malformed', 'cursor_of_another_shop', 'resync', 'too_many_waiting'],
-  run: ({ query, request }, room) => {
+  run: ({ query, request, isStillGood }, room) => {
     const { feed } = room.appliance;
     const wanted = { after: query.after, limit: query.limit, entities: query.entities };
     const first = feed.read({ ...wanted, limit: Math.min(query.limit, rowsReadFirst) });
@@ -69,7 +69,10 @@ const changes = route({
     const waitMs = (query.wait ?? 0) * 1000;
     if (first.changes.length > 0 || !first.atEnd || waitMs === 0) return feedAnswer(feed.read, wanted, first);
     return room.waiters
-      .next({ ...wanted, after: first.next, limit: Math.min(query.limit, rowsReadFirst) }, waitMs, request.signal)
+      .next({ ...wanted, after: first.next, limit: Math.min(query.limit, rowsReadFirst) }, waitMs, {
+        gone: request.signal,
+        isStillGood,
+      })
       .then((page) => (page.ok ? feedAnswer(feed.read, wanted, page) : page));
   },
 });
@@ -77,7 +80,7 @@ const changes = route({
 const digest = route({
   method: 'get',
   path: '/api/v1/digest',
-  access: 'terminal',
+  access: 'read',
   tag: 'Books',
   summary: 'Digests of the books',
   description: 'Equal on two appliances exactly when the books are.',

@@ -6,7 +6,7 @@ import type { Books, ConflictRow, ConflictSide } from '../../../core/books.ts';
 import { type Failure, failure } from '../../../core/command.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../../core/json.ts';
 import { documentToFields, fieldsToDocument } from '../../../core/merge.ts';
-import { recordDocument, terminalDocument, ticketDocument } from '../documents.ts';
+import { recordDocument, terminalDocument, ticketDocument, userDocument } from '../documents.ts';
 import { listAnswer } from '../lists.ts';
 import { type Reading, readBy, readRecord } from '../reading.ts';
 import { execute, type Route, route } from '../route.ts';
@@ -48,7 +48,7 @@ const shown = z
   .openapi('Conflict');
 
 const sideDocument = ({ values, at, ...rest }: ConflictSide): JsonObject => {
-  const { '/tokenHash': _, ...told } = values;
+  const { '/tokenHash': _, '/passwordHash': __, ...told } = values;
   return { ...rest, at: timeText(at), values: told };
 };
 
@@ -62,9 +62,10 @@ const conflictDocument = (rows: Books, row: ConflictRow): JsonObject => ({
 });
 
 function finalDocument(rows: Books, { entity, recordId, kind, winner }: ConflictRow): JsonObject | null {
-  if (entity === 'product' || entity === 'customer' || entity === 'terminal') {
+  if (entity === 'product' || entity === 'customer' || entity === 'terminal' || entity === 'user') {
     const row = rows.record(entity, recordId);
     if (!row || row.deleted) return null;
+    if (entity === 'user') return userDocument(row);
     return entity === 'terminal' ? terminalDocument(row) : recordDocument(row);
   }
   const ticket = entity === 'ticket' ? rows.ticket(recordId) : undefined;

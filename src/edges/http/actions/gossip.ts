@@ -33,7 +33,7 @@ const commit = z
 const readInfo = route({
   method: 'get',
   path: '/api/v1/gossip/info',
-  access: 'terminal',
+  access: 'read',
   tag: 'Mesh',
   summary: 'Who this appliance is and what it holds',
   answers: { 200: { description: 'Cheap to ask.', schema: info } },

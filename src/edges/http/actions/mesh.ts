@@ -16,7 +16,7 @@ const nothing = { schema: z.object({}), example: {}, kind: 'optional' } as const
 const readStatus = route({
   method: 'get',
   path: '/api/v1/p2p/status',
-  access: 'terminal',
+  access: 'read',
   tag: 'Mesh',
   summary: 'How the appliance and its peers stand',
   answers: { 200: { description: 'As of now.', schema: meshStatus } },
@@ -37,7 +37,7 @@ const readStatus = route({
 const readStats = route({
   method: 'get',
   path: '/api/v1/p2p/stats',
-  access: 'terminal',
+  access: 'read',
   tag: 'Mesh',
   summary: 'Counters of the links',
   answers: { 200: { description: 'As of now.', schema: meshStats } },

@@ -50,7 +50,7 @@ const listRoute = (kind: RecordKind): Route =>
   route({
     method: 'get',
     path: `/api/v1/${kind.list}`,
-    access: 'terminal',
+    access: 'read',
     tag: 'Books',
     summary: `List ${kind.list}`,
     query: kind.query,
@@ -74,7 +74,7 @@ const readRoute = (kind: RecordKind): Route =>
   route({
     method: 'get',
     path: `/api/v1/${kind.list}/{id}`,
-    access: 'terminal',
+    access: 'read',
     tag: 'Books',
     summary: `Read a ${kind.entity}`,
     params: requests.byId,

@@ -27,7 +27,7 @@ const shownMovement = books.movement
 const levels = route({
   method: 'get',
   path: '/api/v1/stock',
-  access: 'terminal',
+  access: 'read',
   tag: 'Books',
   summary: 'List stock levels',
   query: requests.page,
@@ -40,7 +40,7 @@ const levels = route({
 const oneLevel = route({
   method: 'get',
   path: '/api/v1/stock/{productId}',
-  access: 'terminal',
+  access: 'read',
   tag: 'Books',
   summary: 'Read the stock level of a product',
   params: z.object({ productId: id.openapi({ param: { name: 'productId', in: 'path' } }) }),
@@ -57,7 +57,7 @@ const oneLevel = route({
 const movements = route({
   method: 'get',
   path: '/api/v1/stock/movements',
-  access: 'terminal',
+  access: 'read',
   tag: 'Books',
   summary: 'List movements of stock',
   description: 'Those of tickets have ids derived from the ticket: TICKET/LINE.',

@@ -4,7 +4,7 @@ import { z } from '@hono/zod-openapi';
 import { makeTerminal } from '../../../commands/make-terminal.ts';
 import { revokeTerminal } from '../../../commands/revoke-terminal.ts';
 import type { JsonObject } from '../../../core/json.ts';
-import { hashOf, terminalToken } from '../credentials.ts';
+import { hashOf, terminalToken, tokenBytes } from '../credentials.ts';
 import { terminalDocument } from '../documents.ts';
 import { keyedIds } from '../ids.ts';
 import { listAnswer } from '../lists.ts';
@@ -13,10 +13,18 @@ import { execute, type Route, route } from '../route.ts';
 import * as books from '../schemas/books.ts';
 import * as requests from '../schemas/requests.ts';
 import { madeByAppliance } from '../schemas/values.ts';
+import { timeText } from '../times.ts';
 
-const shown = books.terminal.extend({ revoked: z.boolean(), ...madeByAppliance }).openapi('StoredTerminal');
-
-const tokenBytes = 32;
+const shown = books.terminal
+  .extend({
+    revoked: z.boolean(),
+    lastUsedAt: z.string().nullable().openapi({
+      format: 'date-time',
+      description: 'When its token was last used at this appliance; null when it was not since the appliance started.',
+    }),
+    ...madeByAppliance,
+  })
+  .openapi('StoredTerminal');
 
 const make = route({
   method: 'post',
@@ -34,7 +42,12 @@ const make = route({
   answers: {
     201: {
       description: 'Made.',
-      schema: z.object({ id: z.string(), name: z.string(), token: z.string().openapi({ example: 'till_…' }) }),
+      schema: z.object({
+        id: z.string(),
+        name: z.string(),
+        role: books.terminalRole,
+        token: z.string().openapi({ example: 'till_…' }),
+      }),
     },
   },
   problems: ['malformed', 'id_reserved', 'terminal_exists'],
@@ -43,11 +56,11 @@ const make = route({
     if (!ids.ok) return ids;
     const id = body.id ?? ids.of(0) ?? `till-${Buffer.from(room.random.bytes(10)).toString('hex')}`;
     const token = terminalToken(id, room.random.bytes(tokenBytes));
-    const { tokenHash: _, revoked: __, ...sent } = body.body;
+    const { tokenHash: _, revoked: __, lastUsedAt: ___, ...sent } = body.body;
     const document = sent as JsonObject & { name: string };
     const outcome = await execute(room, makeTerminal({ id, document, tokenHash: hashOf(token), by: credential.id }));
     if (!outcome.ok) return outcome;
-    return { status: 201, json: { id, name: document.name, token } };
+    return { status: 201, json: { id, name: document.name, role: document.role ?? 'terminal', token } };
   },
 });
 
@@ -61,7 +74,13 @@ const list = route({
   answers: { 200: { description: 'A page, by id; without tokens.', schema: requests.listOf(shown) } },
   problems: ['query_malformed', 'cursor_malformed', 'cursor_of_another_list', 'cursor_of_another_shop'],
   run: ({ query }, room) =>
-    listAnswer(room, 'terminals', query, (place) => room.appliance.books.records('terminal', place), terminalDocument),
+    listAnswer(
+      room,
+      'terminals',
+      query,
+      (place) => room.appliance.books.records('terminal', place),
+      (row) => ({ ...terminalDocument(row), lastUsedAt: timeText(room.credentials.lastUsedAt(row.id) ?? null) }),
+    ),
 });
 
 const revoke = route({

@@ -52,7 +52,7 @@ const write = (room: Room, { id, body }: Identified<TicketBody>, credential: Cre
       id,
       body,
       by: credential.id,
-      terminalId: credential.kind === 'terminal' ? credential.id : undefined,
+      terminalId: credential.terminalId,
     }),
   );
 
@@ -132,7 +132,7 @@ function writeItem(room: Room, item: Json, keyedId: string | undefined, credenti
 const list = route({
   method: 'get',
   path: '/api/v1/tickets',
-  access: 'terminal',
+  access: 'read',
   tag: 'Books',
   summary: 'List tickets',
   query: requests.page.extend({
@@ -159,7 +159,7 @@ const list = route({
 const read = route({
   method: 'get',
   path: '/api/v1/tickets/{id}',
-  access: 'terminal',
+  access: 'read',
   tag: 'Books',
   summary: 'Read a ticket',
   params: requests.byId,

@@ -43,10 +43,13 @@ export const customer = z
   })
   .openapi('Customer');
 
+export const terminalRole = z.enum(['terminal', 'read-only'], { error: 'must be terminal or read-only' });
+
 export const terminal = z
   .looseObject({
     id: value.id.optional(),
     name: value.text.min(1, is('must not be empty')),
+    role: terminalRole.optional().openapi({ description: 'read-only: may look, and write nothing.' }),
     attributes: value.attributes.optional(),
   })
   .openapi('Terminal');

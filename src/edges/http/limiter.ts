@@ -1,0 +1,85 @@
+// How much one caller may ask: requests counted in windows of time, by credential where there is a valid one, else by
+// address. Sales are counted apart, so that nothing else can cost one. In memory, and for a bounded number of callers.
+
+import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
+import { type Failure, failure } from '../../core/command.ts';
+import {
+  callerRequestsMax,
+  callerWindowSeconds,
+  limitedKeysMax,
+  loginFailuresMax,
+  loginWindowSeconds,
+  saleRequestsMax,
+  strangerRequestsMax,
+  strangerWindowSeconds,
+} from '../../core/limits.ts';
+
+export type Limiter = {
+  /** `caller`: who a valid credential says; else the address counts. Undefined when the request may go on. */
+  take(caller: string | undefined, address: string, isSale: boolean): Promise<Failure | undefined>;
+  /** Before a password or a code is looked at: counts as failed until `forgive`. Holds also where limits are off. */
+  attempt(address: string): Promise<Failure | undefined>;
+  forgive(address: string): Promise<void>;
+};
+
+/** What counts as a sale: writing tickets. */
+export const isSale = (method: string, path: string): boolean =>
+  (method === 'POST' || method === 'PUT') && (path === '/api/v1/tickets' || path.startsWith('/api/v1/tickets/'));
+
+export function createLimiter(isOn: boolean): Limiter {
+  const strangers = createWindow(strangerRequestsMax, strangerWindowSeconds);
+  const callers = createWindow(callerRequestsMax, callerWindowSeconds);
+  const sales = createWindow(saleRequestsMax, callerWindowSeconds);
+  const logins = createWindow(loginFailuresMax, loginWindowSeconds);
+  return {
+    async take(caller, address, isOfSale) {
+      if (!isOn) return undefined;
+      if (caller === undefined) return refusal(await strangers.take(address));
+      return refusal(await (isOfSale ? sales : callers).take(caller));
+    },
+    attempt: async (address) =>
+      refusal(await logins.take(address), 'Too many wrong passwords or codes came from here.'),
+    forgive: (address) => logins.give(address),
+  };
+}
+
+type Window = {
+  /** Ms until there is room again; undefined when there was some. */
+  take(key: string): Promise<number | undefined>;
+  give(key: string): Promise<void>;
+};
+
+function createWindow(points: number, duration: number): Window {
+  const limiter = new RateLimiterMemory({ points, duration });
+  // The library counts for as many as come; here the one counted longest makes room.
+  const keys = new Set<string>();
+  async function take(key: string): Promise<number | undefined> {
+    if (!keys.has(key)) {
+      const [oldest] = keys.size >= limitedKeysMax ? keys : [];
+      if (oldest !== undefined) {
+        keys.delete(oldest);
+        await limiter.delete(oldest);
+      }
+      keys.add(key);
+    }
+    try {
+      await limiter.consume(key);
+      return undefined;
+    } catch (refused) {
+      if (refused instanceof RateLimiterRes) return refused.msBeforeNext;
+      throw refused;
+    }
+  }
+  return {
+    take,
+    async give(key) {
+      await limiter.reward(key);
+    },
+  };
+}
+
+function refusal(waitMs: number | undefined, why = 'Too many requests came in a short time.'): Failure | undefined {
+  if (waitMs === undefined) return undefined;
+  const retryAfter = Math.max(1, Math.ceil(waitMs / 1000));
+  return failure('rate_limited', `${why} Try again in ${retryAfter} s.`, { facts: { retryAfter } });
+}

@@ -1,0 +1,23 @@
+// Which page a browser says that a request comes from. Our own is the one of exactly this scheme, host and port; others
+// count only where they are configured, and never together with a cookie.
+
+/** What a request says of the page behind it. */
+export type Sender = {
+  readonly origin: string | null;
+  readonly host: string | null;
+  readonly isTls: boolean;
+};
+
+export const isOwnOrigin = ({ origin, host, isTls }: Sender): boolean =>
+  origin !== null && host !== null && origin === `${isTls ? 'https' : 'http'}://${host.toLowerCase()}`;
+
+/** "null" is what browsers say for pages without an origin (a file, a sandbox): nobody can be trusted under that name. */
+export const isListedOrigin = (origin: string | null, listed: readonly string[]): boolean =>
+  origin !== null && origin !== 'null' && listed.includes(origin);
+
+/** Whether a page other than ours is behind it. Tools send no Origin; then nobody's cookie rides along. */
+export const isForeign = (sender: Sender): boolean => sender.origin !== null && !isOwnOrigin(sender);
+
+/** Sec-Fetch-Site: what is not from our page or from a person's own hand. "same-site" is another port of this machine. */
+export const isFromElsewhere = (fetchSite: string | null): boolean =>
+  fetchSite !== null && fetchSite !== 'same-origin' && fetchSite !== 'none';

@@ -8,6 +8,7 @@ const onBuiltFile = [
   'test/command-line.test.ts',
   'test/start.test.ts',
   'test/joining.test.ts',
+  'test/attacks/*.test.ts',
 ];
 
 export default defineConfig({

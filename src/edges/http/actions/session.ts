@@ -41,7 +41,7 @@ function openSession(room: Room, name: string, request: Request, visit: Visit): 
 
 /** A guess that may be wrong: counted before it is looked at, so that many at once do not slip through. */
 async function guess(
-  { limiter }: Room,
+  { limiter, log }: Room,
   { address = unknownAddress }: Visit,
   isRight: () => Promise<{ ok: true; isRight: boolean } | Failure>,
   wrong: Failure,
@@ -49,7 +49,10 @@ async function guess(
   const limited = await limiter.attempt(address);
   if (limited) return limited;
   const outcome = await isRight();
-  if (outcome.ok && !outcome.isRight) return wrong;
+  if (outcome.ok && !outcome.isRight) {
+    log.warn('a password or a claim code was wrong', { address });
+    return wrong;
+  }
   await limiter.forgive(address);
   return outcome.ok ? undefined : outcome;
 }

@@ -10,7 +10,11 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import tls from 'node:tls';
-import { emptyFolderWithFile, type Runtime } from '../built-file.ts';
+import { bun, emptyFolderWithFile, node, type Runtime } from '../built-file.ts';
+
+/** Those of the two that are here. */
+export const runtimes: readonly Runtime[] = [node, bun].filter(({ isHere }) => isHere);
+if (!bun.isHere) console.warn('no Bun here: what is attacked runs on Node alone');
 
 export const adminToken = 'the-admin-token-of-the-attacked-shop';
 export const password = 'a good long password';
@@ -160,3 +164,24 @@ export const makeTill = async (
   target: Target,
   body: object = { name: 'Till 1' },
 ): Promise<{ id: string; token: string }> => (await ask(target, '/api/v1/terminals', admin(body))).json;
+
+export const sale = (id: string) => ({
+  id,
+  lines: [{ name: 'Coffee', quantity: 1, unitPrice: 250, total: 250 }],
+  total: 250,
+});
+
+export const product = (id: string, more: object = {}) => ({
+  id,
+  name: 'Coffee',
+  price: 250,
+  currency: 'EUR',
+  ...more,
+});
+
+/** Logs somebody in, or tries to; what a browser would send from then on. */
+export async function logIn(target: Target, more: Ask = {}, user = 'ada', word = password) {
+  const reply = await ask(target, '/api/v1/session', { method: 'POST', json: { user, password: word }, ...more });
+  const cookie = reply.headers['set-cookie']?.[0]?.split(';')[0] ?? '';
+  return { ...reply, cookie, withCsrf: { cookie, 'x-csrf-token': String(reply.json?.csrfToken ?? '') } };
+}

@@ -91,8 +91,9 @@ function requestOf(route: Route): NonNullable<RouteConfig['request']> {
 function responsesOf(route: Route): Responses {
   const responses: Responses = {};
   for (const [status, answer] of Object.entries(route.answers)) responses[status] = responseOf(answer);
-  const general =
-    route.access === 'public' ? [] : ['credential_missing', 'credential_unknown', 'session_ended', 'rate_limited'];
+  const ofCredential = ['credential_missing', 'credential_unknown', 'session_ended', 'origin_foreign', 'rate_limited'];
+  const ofChange = route.method === 'get' ? [] : ['csrf_token_wrong'];
+  const general = route.access === 'public' ? [] : [...ofCredential, ...ofChange];
   const ofBody = route.body ? ['not_json', 'body_too_large', 'media_type_unsupported', 'storage_unavailable'] : [];
   const admin = route.access === 'admin' ? ['admin_only'] : route.access === 'terminal' ? ['read_only'] : [];
   const byStatus = new Map<number, string[]>();

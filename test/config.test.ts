@@ -70,6 +70,34 @@ describe('precedence', () => {
     expect(settingsOf([]).settings.mdnsPort).toBe(5353);
   });
 
+  test('names and origins may be given several times, or with commas', () => {
+    const args = [
+      '--allow-host',
+      'till.lan',
+      '--allow-host',
+      'shop.example.',
+      '--cors-origin',
+      'https://a.example',
+      '--https-only',
+    ];
+    expect(settingsOf(args).settings).toMatchObject({
+      hosts: ['till.lan', 'shop.example.'],
+      corsOrigins: ['https://a.example'],
+      httpsOnly: true,
+    });
+    const env = {
+      TILLMESH_HOSTS: 'a,b',
+      TILLMESH_CORS_ORIGINS: 'http://a:1, http://[::1]:2',
+      TILLMESH_HTTPS_ONLY: 'on',
+    };
+    expect(settingsOf([], env).settings).toMatchObject({
+      hosts: ['a', 'b'],
+      corsOrigins: ['http://a:1', 'http://[::1]:2'],
+      httpsOnly: true,
+    });
+    expect(settingsOf([]).settings).toMatchObject({ hosts: [], corsOrigins: [], httpsOnly: false });
+  });
+
   test('a config.json as the first start makes it changes nothing', () => {
     const { settings } = settingsOf([], {}, { [configPath]: firstConfigFile(options) });
     expect(settings).toEqual(settingsOf([]).settings);
@@ -107,6 +135,11 @@ describe('a wrong value names its source and what is wanted', () => {
     [['--rate-limit', 'maybe'], {}, '"on" or "off"'],
     [[], { TILLMESH_MDNS_PORT: '0' }, 'TILLMESH_MDNS_PORT: the value "0" is not valid; give a port number from 1'],
     [[], { TILLMESH_MDNS_INTERFACES: 'eth0;wlan0 up' }, 'names of network interfaces'],
+    [['--allow-host', 'http://till.lan'], {}, 'names without scheme and port'],
+    [['--allow-host', 'till.lan:3030'], {}, 'names without scheme and port'],
+    [['--cors-origin', '*'], {}, 'exact origins'],
+    [['--cors-origin', 'https://till.example/'], {}, 'exact origins'],
+    [['--cors-origin', 'null'], {}, 'exact origins'],
     [[], { PORT: 'http' }, 'PORT: the value "http"'],
     [[], { TILLMESH_ADMIN_TOKEN: 'short' }, '16 to 512 characters'],
   ])('%j %j', (args, env, sentence) => {

@@ -28,7 +28,7 @@ describe('B10 without a token', () => {
     expect((await shop.ask('GET', '/client.js', undefined, { token: null })).status).toBe(404);
   });
 
-  test("the page's files are open and can be framed nowhere (A10)", async () => {
+  test("A10 the page's files are open and can be framed nowhere", async () => {
     const shop = openShop();
     for (const path of ['/', '/index.html', '/style.css']) {
       const reply = await shop.ask('GET', path, undefined, { token: null });

@@ -1,7 +1,8 @@
 // How much one caller may ask: requests counted in windows of time, by credential where there is a valid one, else by
 // address. Sales are counted apart, so that nothing else can cost one. In memory, and for a bounded number of callers.
 
-import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
+import type { RateLimiterRes } from 'rate-limiter-flexible';
+import RateLimiterMemory from 'rate-limiter-flexible/lib/RateLimiterMemory.js';
 import { type Failure, failure } from '../../core/command.ts';
 import {
   callerRequestsMax,
@@ -66,8 +67,8 @@ function createWindow(points: number, duration: number): Window {
       await limiter.consume(key);
       return undefined;
     } catch (refused) {
-      if (refused instanceof RateLimiterRes) return refused.msBeforeNext;
-      throw refused;
+      if (refused instanceof Error) throw refused;
+      return (refused as RateLimiterRes).msBeforeNext;
     }
   }
   return {

@@ -43,6 +43,8 @@ export const feedWaitersMax = 1000;
 export const httpSocketsMax = 1024;
 /** The head of a request: cookies and a token are 1 KiB. */
 export const httpHeadBytesMax = 16 * KiB;
+/** Names that are not ours, told in the log since the start: a machine has a few, an attacker as many as he likes. */
+export const refusedNamesToldMax = 20;
 /** From the first byte to the end of the head; who is slower holds a socket for nothing. */
 export const httpHeadMs = 10_000;
 /** Answers under way when we stop have this long; the whole stop takes 5 s at most. */

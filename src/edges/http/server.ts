@@ -12,6 +12,7 @@ import {
   httpHeadMs,
   httpSocketsMax,
   keepAliveMs,
+  refusedNamesToldMax,
   requestMs,
 } from '../../core/limits.ts';
 import type { Log, TimerHandle, Timers } from '../../ports.ts';
@@ -24,9 +25,21 @@ export type Fetch = (request: Request, visit: Visit) => Response | Promise<Respo
 /** The app as Node's servers call it; for the plain port and the TLS port alike. */
 export function createRequestListener(fetch: Fetch, log: Log, isHostAllowed: HostRule): RequestListener {
   const listener = createAppListener(fetch, log);
+  const tell = tellRefusedNames(log);
   return (request, response) => {
     if (isHostAllowed(request.headers.host)) return void listener(request, response);
+    tell(request.headers.host ?? '');
     response.writeHead(421, { Connection: 'close', 'Content-Length': '0' }).end();
+  };
+}
+
+/** Each name once, and only some: whoever set a name up and forgot to allow it finds it, and nobody fills the log. */
+function tellRefusedNames(log: Log): (name: string) => void {
+  const told = new Set<string>();
+  return (name) => {
+    if (told.size >= refusedNamesToldMax || told.has(name)) return;
+    told.add(name);
+    log.warn('refused a request for a name that is not ours; if it is, allow it with --allow-host', { name });
   };
 }
 

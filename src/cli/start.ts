@@ -5,7 +5,6 @@ import { type Appliance, createAppliance } from '../appliance.ts';
 import { assets } from '../assets.ts';
 import type { Settings } from '../config.ts';
 import { hex } from '../core/op.ts';
-import { createDiscovery } from '../edges/discovery/discovery.ts';
 import { createHttpApp } from '../edges/http/app.ts';
 import { keepCertificate } from '../edges/identity.ts';
 import { createLog } from '../edges/log.ts';
@@ -99,7 +98,7 @@ async function serve(settings: Settings, house: House, again: Again): Promise<Se
   const { doors } = opened;
   const transport = createTransport(credentials, systemTimers);
   const { crypto, openDatabase, identity } = house;
-  const discovery = discoveryOf(settings, log);
+  const discovery = await discoveryOf(settings, log);
   const ports = {
     ...(discovery && { discovery }),
     clock: systemClock,
@@ -140,9 +139,12 @@ async function serve(settings: Settings, house: House, again: Again): Promise<Se
 }
 
 /** An appliance that listens on loopback alone has nothing to say to a network, unless it is told on which. */
-function discoveryOf({ mdns, mdnsInterfaces, mdnsPort, host }: Settings, log: Log): Discovery | undefined {
+async function discoveryOf(settings: Settings, log: Log): Promise<Discovery | undefined> {
+  const { mdns, mdnsInterfaces, mdnsPort, host } = settings;
   const isAlone = host !== null && (host === 'localhost' || host === '::1' || host.startsWith('127.'));
   if (!mdns || (isAlone && !mdnsInterfaces)) return undefined;
+  // Only now: its library costs a start some milliseconds.
+  const { createDiscovery } = await import('../edges/discovery/discovery.ts');
   const system = { timers: systemTimers, clock: systemClock, random: systemRandom };
   return createDiscovery({ ...system, log, port: mdnsPort, interfaces: mdnsInterfaces });
 }

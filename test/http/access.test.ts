@@ -53,6 +53,12 @@ const accessByRoute: Readonly<Record<string, Access>> = {
   'PUT /api/v1/tickets/{id}': 'terminal',
 
   'DELETE /api/v1/peers/{id}': 'admin',
+  'DELETE /api/v1/join': 'admin',
+  'POST /api/v1/join': 'admin',
+  'POST /api/v1/join-codes': 'admin',
+  'GET /api/v1/shop-key': 'admin',
+  'POST /api/v1/shop-key': 'admin',
+  'POST /api/v1/identity/renew': 'admin',
   'DELETE /api/v1/terminals/{id}': 'admin',
   'DELETE /api/v1/users/{name}': 'admin',
   'GET /api/v1/conflicts': 'admin',

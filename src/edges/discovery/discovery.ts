@@ -91,7 +91,10 @@ function startSession(options: DiscoveryOptions, self: Announcement, events: Dis
   const network = createNetwork({
     port,
     names: options.interfaces ?? null,
-    packet: (bytes, remote) => hearing.packet(bytes, remote),
+    packet(bytes, remote) {
+      // Questions still come while the goodbye leaves: they must not set a timer again.
+      if (!isStopped) hearing.packet(bytes, remote);
+    },
     opened: () => speaking?.greet(),
     trouble(sentence) {
       if (sentence !== null && sentence !== lastError) log.warn(`mDNS: ${sentence}`);

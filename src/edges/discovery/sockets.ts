@@ -50,7 +50,7 @@ export async function openSockets(options: SocketOptions): Promise<Sockets> {
     trouble: failures[0] ?? null,
     async send(make) {
       const outcomes = await Promise.all(
-        speakers.map(async ({ here, socket }) => ({ here, reason: await sendOn(socket, port, make(here)) })),
+        speakers.map(async ({ here, socket }) => ({ here, reason: await sendOn(socket, port, () => make(here)) })),
       );
       for (const { here, reason } of outcomes) if (reason !== null) trouble(cannotUse(here, reason));
       return outcomes.filter(({ reason }) => reason === null).length;
@@ -109,10 +109,10 @@ function bindSocket(port: number, address: string, trouble: (sentence: string) =
 }
 
 /** Null when it has left, otherwise why not. */
-function sendOn(socket: Socket, port: number, bytes: Buffer): Promise<string | null> {
+function sendOn(socket: Socket, port: number, make: () => Buffer): Promise<string | null> {
   return new Promise((resolve) => {
     try {
-      socket.send(bytes, port, multicastGroup, (error) => resolve(error ? reasonOf(error) : null));
+      socket.send(make(), port, multicastGroup, (error) => resolve(error ? reasonOf(error) : null));
     } catch (error) {
       resolve(reasonOf(error));
     }

@@ -361,6 +361,20 @@ test('an interface that is not there, or a port that somebody keeps, is told, an
   await kept.discovery.stop();
 });
 
+test('no timer is left after a stop, also when somebody asks meanwhile', async () => {
+  const lan = await network();
+  const other = await lan.stranger('127.0.0.66');
+  for (let times = 0; times < 20; times++) {
+    const time = createManualTime();
+    const { discovery } = lan.look('a', time);
+    await until(() => discovery.status().interfaces.length > 0);
+    time.advance(1900);
+    void other.say(question());
+    await discovery.stop();
+    expect(time.pendingCount()).toBe(0);
+  }
+});
+
 test('a taker that throws does not end discovery', async () => {
   const lan = await network();
   const b = lan.look('b');

@@ -8,6 +8,7 @@ export type ManualTime = {
   readonly timers: Timers;
   readonly random: Random;
   advance(ms: number): void;
+  pendingCount(): number;
 };
 
 export function createManualTime(): ManualTime {
@@ -39,5 +40,6 @@ export function createManualTime(): ManualTime {
       }
       now = end;
     },
+    pendingCount: () => pending.length,
   };
 }

@@ -132,6 +132,29 @@ export type Discovery = {
   stop(): Promise<void>;
 };
 
+/** A file for reading or writing at any place, with what is under way done by others than our own thread. */
+export type OpenFile = {
+  /** Fewer bytes than asked for only at the end. */
+  read(offset: number, bytes: number, done: (read: Uint8Array | Error) => void): void;
+  write(offset: number, bytes: Uint8Array, done: (error: Error | null) => void): void;
+  /** Calls back once all that was written is on disk. */
+  sync(done: (error: Error | null) => void): void;
+  /** Takes effect when nothing is under way any more; nothing is begun after it. */
+  close(): void;
+};
+
+/** Large files, moved without holding up the loop: what snapshots need. Where this port is missing there are none. */
+export type Bulk = {
+  /** 'write' makes a file that is not there. Throws as node:fs does. */
+  open(path: string, mode: 'read' | 'write'): OpenFile;
+  /** Throws as node:fs does. */
+  freeBytes(folder: string): number;
+  /** zstd. */
+  pack(bytes: Uint8Array, done: (packed: Uint8Array | Error) => void): void;
+  /** Fails when there is more in it than `bytesMax`. */
+  unpack(packed: Uint8Array, bytesMax: number, done: (bytes: Uint8Array | Error) => void): void;
+};
+
 export type Ports = {
   clock: Clock;
   timers: Timers;
@@ -143,4 +166,5 @@ export type Ports = {
   /** Without it nobody is looked for on the network. */
   discovery?: Discovery;
   openDatabase: OpenDatabase;
+  bulk?: Bulk;
 };

@@ -5,6 +5,7 @@ import { type Appliance, createAppliance } from '../appliance.ts';
 import { assets } from '../assets.ts';
 import type { Settings } from '../config.ts';
 import { hex } from '../core/op.ts';
+import { systemBulk } from '../edges/bulk.ts';
 import { createHttpApp } from '../edges/http/app.ts';
 import { keepCertificate } from '../edges/identity.ts';
 import { createLog } from '../edges/log.ts';
@@ -108,6 +109,7 @@ async function serve(settings: Settings, house: House, again: Again): Promise<Se
     log,
     transport,
     openDatabase,
+    bulk: systemBulk,
   };
   const change = createChange(house, log, (last) => again(serving, last));
   const appliance = createAppliance({ ...ports, signer: identity.signer }, applianceConfig(settings, house, doors), {

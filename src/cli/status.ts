@@ -1,7 +1,7 @@
 // The command `status`: how the running appliance is, for a person at the console.
 
 import { printable } from '../edges/log.ts';
-import type { GossipInfo, MeshStatus, PeerStatus } from '../mesh/mesh.ts';
+import type { GossipInfo, MeshStatus, PeerStatus, SnapshotProgress } from '../mesh/mesh.ts';
 import { columns } from './command-line.ts';
 import { askRunning } from './console.ts';
 
@@ -71,5 +71,13 @@ function peerText(peer: PeerStatus): string {
   const words = peer.trust === 'pending' && peer.words ? `; its words: ${peer.words}` : '';
   const asks = peer.asks ? '; asks to be let in' : '';
   const failed = peer.lastError && peer.state !== 'connected' ? `; ${peer.lastError}` : '';
-  return `${who}: ${peer.state}, ${peer.trust}; ${waiting}${asks}${words}${failed}`;
+  const file = peer.snapshot ? `; ${snapshotText(peer.snapshot)}` : '';
+  return `${who}: ${peer.state}, ${peer.trust}; ${waiting}${file}${asks}${words}${failed}`;
+}
+
+function snapshotText({ direction, step, chunks, chunksDone, bytes, bytesDone }: SnapshotProgress): string {
+  const size = `${(bytesDone / 1e6).toFixed(1)} of ${(bytes / 1e6).toFixed(1)} MB`;
+  if (step === 'making') return `a snapshot is being made (${size})`;
+  if (step === 'checking') return `a snapshot of ${chunks} chunks is being checked`;
+  return `${direction} a snapshot: ${chunksDone} of ${chunks} chunks, ${size}`;
 }

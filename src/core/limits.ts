@@ -234,6 +234,44 @@ export const rangeRowsMax = 5000;
 export const differingIdsMax = 20;
 /** The search reads a whole part of the books, so it is made this seldom. */
 export const rangeSearchMs = 60_000;
+
+// Snapshots
+
+/** Missing ops from which the file is sooner there than they are: to fold so many takes a quarter of a second. */
+export const snapshotOpsMin = 5_000;
+/** Ops of ours that a snapshot lacks and that are carried over into it: at most so many are folded in one go. */
+export const snapshotCarriedOpsMax = 2_000;
+/** Largest database sent as a file: 16,384 chunks, whose hashes are 1 MiB of manifest. */
+export const snapshotBytesMax = 4 * 1024 * MiB;
+/** Hashed and sent as one: 2 s on a link of 1 Mbit/s, so that frames show life on it, and half a millisecond to hash. */
+export const snapshotChunkBytes = 256 * KiB;
+/** Text of a manifest: hashes of the most chunks, and heads of the most origins that still fit a frame with them. */
+export const snapshotManifestCharsMax = 3 * MiB;
+/** Chunks asked for and not there yet: the window of a link. */
+export const snapshotWindowChunks = windowBytesMax / snapshotChunkBytes;
+/** Copied, read and hashed in one step while it is made: a sale waits for two milliseconds of it on a Pi. */
+export const snapshotStepBytes = 1 * MiB;
+/** Kept after it was last asked for, so that a cut transfer finds it again. */
+export const snapshotKeepMs = 5 * 60_000;
+/** Between two that are made anew: a peer that asks in a loop wears no card out. */
+export const snapshotMakeMs = 60_000;
+/** Nothing heard of a snapshot that was asked for: that peer knows of none, or is stuck. */
+export const snapshotSilenceMs = 3_000;
+/** No chunk for so long, though the link lives: whoever sends them is stuck. */
+export const snapshotStallMs = 15_000;
+/** The one whose snapshot came in part is waited for so long before another peer is asked. */
+export const snapshotReturnMs = 10_000;
+/** Altered chunks that one peer may send before it is asked no more. */
+export const snapshotBadChunksMax = 3;
+/** A peer that had no snapshot, or no good one, is not asked again for so long. */
+export const snapshotRefusedMs = 10 * 60_000;
+/** Room left on the disk beside a snapshot: a day of sales and the write-ahead log. */
+export const snapshotSpareBytes = 64 * MiB;
+/** Below this many bytes a second on the link, packing a chunk costs less time than it saves. */
+export const snapshotPackBelow = 20 * MiB;
+/** Slices in which books that came as a snapshot are checked: a sale waits for no more than one. */
+export const snapshotSliceMs = 3;
+
 /** Proof of the shop key: shorter keys can be guessed. */
 export const shopKeyCharsMin = 32;
 

@@ -131,6 +131,58 @@ export type StraysMessage = {
   readonly hops: number;
 };
 
+/** "Send me your books as a file." `have`: the snapshot that the sender holds a part of, or "". */
+export type SnapshotRequestMessage = { readonly type: 'snapshot_request'; readonly have: string };
+/** It is being made; told every second. */
+export type SnapshotMakingMessage = {
+  readonly type: 'snapshot_making';
+  readonly bytes: number;
+  readonly bytesDone: number;
+};
+/** `manifest` as the maker signed it (see snapshot.ts); the snapshot's name is the first 32 hex digits of its SHA-256. */
+export type SnapshotOfferMessage = {
+  readonly type: 'snapshot_offer';
+  readonly manifest: string;
+  /** Hex. */
+  readonly signature: string;
+};
+/** There is none, or no longer: ops are to be asked for. */
+export type SnapshotRefusedMessage = { readonly type: 'snapshot_refused'; readonly reason: string };
+/** Chunks come as frames of their own; `packed`: rather compressed; `doneCount`: how many the sender has by now. */
+export type SnapshotChunksMessage = {
+  readonly type: 'snapshot_chunks';
+  readonly id: string;
+  readonly indexes: readonly number[];
+  readonly packed: boolean;
+  readonly doneCount: number;
+};
+/** The sender has all of it, or wants no more. */
+export type SnapshotEndMessage = { readonly type: 'snapshot_end'; readonly id: string };
+/** To a second peer: "are these the chain heads and the books that you know?" */
+export type SnapshotCheckMessage = {
+  readonly type: 'snapshot_check';
+  readonly id: string;
+  readonly heads: Heads;
+  readonly hashes: { readonly [origin: string]: string };
+  readonly digests: { readonly [part: string]: string };
+};
+/** `differs` names what is otherwise there, "" when nothing that it knows is. */
+export type SnapshotCheckedMessage = {
+  readonly type: 'snapshot_checked';
+  readonly id: string;
+  readonly differs: string;
+};
+
+export type SnapshotMessage =
+  | SnapshotRequestMessage
+  | SnapshotMakingMessage
+  | SnapshotOfferMessage
+  | SnapshotRefusedMessage
+  | SnapshotChunksMessage
+  | SnapshotEndMessage
+  | SnapshotCheckMessage
+  | SnapshotCheckedMessage;
+
 /** Why the sender is about to close, in words for the other side's log. */
 export type ByeMessage = { readonly type: 'bye'; readonly reason: string };
 
@@ -149,4 +201,5 @@ export type Message =
   | RangesMessage
   | RowsMessage
   | StraysMessage
+  | SnapshotMessage
   | ByeMessage;

@@ -7,6 +7,7 @@ import type {
   ProofMessage,
   ProtocolRange,
   Role,
+  SnapshotMessage,
   StraysMessage,
   WelcomeMessage,
 } from './message.ts';
@@ -93,7 +94,7 @@ export type Session = {
 export type Event =
   | { readonly kind: 'opened' }
   | { readonly kind: 'message'; readonly message: Message }
-  /** A frame of commits came in: told for the heads and the clock of progress; the mesh applies it. */
+  /** A frame of commits, or a chunk, came in: told for the heads and the clock of progress; the mesh deals with it. */
   | { readonly kind: 'commitsReceived' }
   /**
    * Commits that came over this link are durable here. `heads`: ours, of their origins; `came`: how far each origin came
@@ -108,8 +109,11 @@ export type Event =
   | { readonly kind: 'askAgain' }
   | { readonly kind: 'subscribe'; readonly replicas: readonly string[]; readonly without: readonly string[] }
   | { readonly kind: 'syncRequested'; readonly bidirectional: boolean }
-  /** Something for an author of whom we hold what it lacks. */
-  | { readonly kind: 'tell'; readonly message: StraysMessage | AddressesMessage | WelcomeMessage }
+  /** Something for an author of whom we hold what it lacks; where others are; a welcome; or about snapshots. */
+  | {
+      readonly kind: 'tell';
+      readonly message: StraysMessage | AddressesMessage | WelcomeMessage | SnapshotMessage;
+    }
   /** We hold ops of a replica that we held none of: others may want them from us. */
   | { readonly kind: 'announce' }
   /** Our journal has grown, or the socket has room again. */
@@ -129,6 +133,7 @@ export type Effect =
   | { readonly kind: 'newcomer' }
   | { readonly kind: 'welcomed'; readonly message: WelcomeMessage }
   | { readonly kind: 'addresses'; readonly message: AddressesMessage }
+  | { readonly kind: 'snapshot'; readonly message: SnapshotMessage }
   | { readonly kind: 'measured'; readonly rttMs: number; readonly offsetMs: number }
   /** Digests of equal heads were compared. `parts` names what differs, and `ids` which rows, where that is known. */
   | {

@@ -166,6 +166,15 @@ function onOpenMessage(session: Session, message: Message, own: OwnSide, now: nu
       return { session, effects: [{ kind: 'addresses', message }] };
     case 'strays':
       return { session, effects: [{ kind: 'strays', message }] };
+    case 'snapshot_request':
+    case 'snapshot_making':
+    case 'snapshot_offer':
+    case 'snapshot_refused':
+    case 'snapshot_chunks':
+    case 'snapshot_end':
+    case 'snapshot_check':
+    case 'snapshot_checked':
+      return { session, effects: [{ kind: 'snapshot', message }] };
     default:
       return close(session, 'malformed', `${message.type} on an open link`);
   }

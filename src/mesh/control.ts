@@ -221,7 +221,7 @@ export function createMeshControl(
 }
 
 function peerStatus(parts: MeshParts, entry: PeerEntry): PeerStatus {
-  const { links, dialer, storage, members } = parts;
+  const { links, dialer, storage, members, snapshotProgress } = parts;
   const link = links.get(entry.id);
   const address = dialer.addresses().find((known) => known.peerId === entry.id);
   const heads = storage.books.heads();
@@ -243,6 +243,7 @@ function peerStatus(parts: MeshParts, entry: PeerEntry): PeerStatus {
     verifiedEqualAt: entry.verifiedEqualAt,
     lastError: link ? null : (address?.lastError ?? entry.lastError),
     version: entry.version,
+    snapshot: link ? snapshotProgress(link) : null,
   };
 }
 
@@ -304,6 +305,7 @@ const nobody: PeerStatus = {
   verifiedEqualAt: null,
   lastError: null,
   version: null,
+  snapshot: null,
 };
 
 function connectionStats(entry: PeerEntry, link: Link | undefined): ConnectionStats {

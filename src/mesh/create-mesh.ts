@@ -24,6 +24,7 @@ import { createOwnSide } from './own-side.ts';
 import type { MeshConfig, MeshParts } from './parts.ts';
 import { addCounters, createPeerBook, type PeerEntry } from './peer-book.ts';
 import { createSeen } from './seen.ts';
+import { createSnapshots } from './snapshots.ts';
 import { createTold } from './told.ts';
 import { createAdmission } from './trust/admission.ts';
 import { createCandidates } from './trust/candidates.ts';
@@ -95,12 +96,14 @@ export function createMesh(ports: Ports, storage: Storage, config: MeshConfig, a
     isEnabled: () => enabled,
     replan,
     closePeer: (id, reason) => links.get(id)?.close(reason),
+    snapshotProgress: (link) => snapshots.progress(link),
   };
   const upkeep = createUpkeep(parts, above.recordSync);
   const admission = createAdmission(parts);
   const gate = createGate(parts, admission);
   const told = createTold(parts);
   const network = createSeen(parts);
+  const snapshots = createSnapshots(parts);
   const claims = createClaims(parts);
   const forks: Forks = createForks(parts);
   const inbox: Inbox = createInbox(ports, storage, {
@@ -121,6 +124,8 @@ export function createMesh(ports: Ports, storage: Storage, config: MeshConfig, a
     commits: (link, frame, bytes) => inbox.push(link, frame, bytes),
     complained: (link, origins) => forks.complained(link, origins),
     strays: (link, message) => forks.strays(link, message),
+    snapshot: (link, message) => snapshots.message(link, message),
+    chunk: (link, frame) => snapshots.chunk(link, frame),
     measured: upkeep.measured,
     compared(link, equal, differing, ids) {
       if (equal) forks.level(link);
@@ -226,6 +231,7 @@ export function createMesh(ports: Ports, storage: Storage, config: MeshConfig, a
     // Not earlier: an old copy of our disk must not write under numbers that it has used before.
     if (link.peer) gate.proved(link, link.peer.name);
     forks.compare(link, heads, hashes);
+    snapshots.consider();
     replan();
   }
 
@@ -233,6 +239,7 @@ export function createMesh(ports: Ports, storage: Storage, config: MeshConfig, a
     const address = addressByLink.get(link);
     strangers.delete(link);
     inbox.forget(link);
+    snapshots.closed(link);
     if (!stopped) forks.forget(link);
     const entry = link.peer ? peers.get(link.peer.id) : undefined;
     if (entry) addCounters(entry, link);
@@ -268,7 +275,8 @@ export function createMesh(ports: Ports, storage: Storage, config: MeshConfig, a
     for (const [peerId, planned] of plan) {
       const link = links.get(peerId);
       if (!link) continue;
-      const replicas = [...new Set([...planned, ...forks.searchedOn(link)])].sort();
+      const wanted = snapshots.isAwaited() ? [] : planned;
+      const replicas = [...new Set([...wanted, ...forks.searchedOn(link)])].sort();
       link.dispatch({ kind: 'subscribe', replicas, without: [...link.forked].sort() });
     }
   }
@@ -298,6 +306,7 @@ export function createMesh(ports: Ports, storage: Storage, config: MeshConfig, a
     if (claims.review()) replan();
     forks.expire();
     network.review();
+    snapshots.tick();
     if (ticks % upkeepEveryTicks === 0) upkeep.rest();
   }
 
@@ -348,6 +357,7 @@ export function createMesh(ports: Ports, storage: Storage, config: MeshConfig, a
       timer?.cancel();
       wish.stop();
       network.stop();
+      snapshots.stop();
       dialer.stop();
       for (const [id, link] of links) {
         const entry = peers.get(id);

@@ -3,7 +3,7 @@
 
 import type { Heads } from '../core/heads.ts';
 import { frameBytesMax, linkBufferBytesMax, socketBufferBytesMax } from '../core/limits.ts';
-import type { AddressesMessage, Role, StraysMessage, WelcomeMessage } from '../core/message.ts';
+import type { AddressesMessage, Role, SnapshotMessage, StraysMessage, WelcomeMessage } from '../core/message.ts';
 import { step } from '../core/session.ts';
 import {
   behindCount,
@@ -17,7 +17,13 @@ import {
   type Session,
 } from '../core/session-state.ts';
 import type { Connection, Ports } from '../ports.ts';
-import { type CommitsFrame, decodeCommitsFrame, encodeCommitsFrame } from '../protocol/frames.ts';
+import {
+  type ChunkFrame,
+  type CommitsFrame,
+  decodeChunkFrame,
+  decodeCommitsFrame,
+  encodeCommitsFrame,
+} from '../protocol/frames.ts';
 import { encodeMessage, parseMessage } from '../protocol/messages.ts';
 import type { Storage } from '../storage/storage.ts';
 
@@ -50,6 +56,8 @@ export type LinkEvents = {
   newcomer(link: Link): void;
   welcomed(link: Link, message: WelcomeMessage): void;
   addresses(link: Link, message: AddressesMessage): void;
+  snapshot(link: Link, message: SnapshotMessage): void;
+  chunk(link: Link, frame: ChunkFrame): void;
   measured(link: Link, rttMs: number, offsetMs: number): void;
   compared(link: Link, equal: boolean, parts: readonly string[], ids: readonly string[]): void;
   refused(link: Link, reason: CloseReason, detail: string): void;
@@ -74,6 +82,7 @@ export type Link = {
   pending(): number;
   behind(): number;
   dispatch(event: Event): void;
+  sendFrame(frame: Uint8Array): void;
   close(reason: string): void;
 };
 
@@ -105,6 +114,7 @@ export function createLink(
     pending: () => pendingCount(session, storage.books.heads()),
     behind: () => behindCount(session, storage.books.heads()),
     dispatch,
+    sendFrame: send,
     close: (reason) => connection.close(reason),
   };
 
@@ -151,6 +161,8 @@ export function createLink(
         return events.welcomed(link, effect.message);
       case 'addresses':
         return events.addresses(link, effect.message);
+      case 'snapshot':
+        return events.snapshot(link, effect.message);
       case 'measured':
         link.counters.lastPong = clock.now();
         return events.measured(link, effect.rttMs, effect.offsetMs);
@@ -198,6 +210,13 @@ export function createLink(
       const message = parseMessage(frame);
       if (message === 'malformed') return malformed('a message that cannot be read');
       if (message !== 'unknown') dispatch({ kind: 'message', message });
+      return;
+    }
+    const chunk = decodeChunkFrame(frame);
+    if (chunk === 'malformed') return malformed('a chunk that cannot be read');
+    if (chunk) {
+      dispatch({ kind: 'commitsReceived' });
+      if (session.phase === 'open') events.chunk(link, chunk);
       return;
     }
     const commits = decodeCommitsFrame(frame);

@@ -9,6 +9,16 @@ import type { JoinAnswer, JoinRequest } from './trust/joining.ts';
 
 export type PeerState = 'connecting' | 'connected' | 'syncing' | 'disconnected' | 'reconnecting' | 'offline';
 
+/** How far a snapshot has come. While it is made its chunks are not yet counted. */
+export type SnapshotProgress = {
+  direction: 'receiving' | 'sending';
+  step: 'making' | 'moving' | 'checking';
+  chunks: number;
+  chunksDone: number;
+  bytes: number;
+  bytesDone: number;
+};
+
 /** Times are Unix milliseconds, null for never. */
 export type PeerStatus = {
   /** Replica id; null while an address has not yet shown who is there. */
@@ -32,6 +42,8 @@ export type PeerStatus = {
   /** Why the last attempt failed, as a sentence. */
   lastError: string | null;
   version: string | null;
+  /** The books that go to it, or come from it, as a file. */
+  snapshot: SnapshotProgress | null;
 };
 
 export type MeshStatus = {

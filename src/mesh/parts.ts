@@ -5,6 +5,7 @@ import type { Storage } from '../storage/storage.ts';
 import type { Alarms } from './alarms.ts';
 import type { Dialer } from './dialer.ts';
 import type { Link } from './link.ts';
+import type { SnapshotProgress } from './mesh.ts';
 import type { PeerBook } from './peer-book.ts';
 import type { Candidates } from './trust/candidates.ts';
 import type { JoinCodes } from './trust/join-codes.ts';
@@ -43,4 +44,5 @@ export type MeshParts = {
   isEnabled(): boolean;
   replan(): void;
   closePeer(id: string, reason: string): void;
+  snapshotProgress(link: Link): SnapshotProgress | null;
 };

@@ -1,11 +1,14 @@
-// The one binary frame: commits of one origin, in order. See PROTOCOL.md.
+// The binary frames: commits of one origin, in order; and a chunk of a snapshot. See PROTOCOL.md.
 //
 //   u8 type (1) · u8 length of the origin · origin · 65 bytes public key · u32 count · count × (u32 length · commit)
+//   u8 type (2) · u8 packing (0 none, 1 zstd) · 16 bytes name of the snapshot · u32 index · bytes
 
 import type { Commit } from '../core/op.ts';
+import { hex } from '../core/op.ts';
 import { decodeCommit } from './commit-codec.ts';
 
 const typeCommits = 1;
+const typeChunk = 2;
 const publicKeyBytes = 65;
 
 export type CommitsFrame = {
@@ -55,4 +58,38 @@ export function decodeCommitsFrame(frame: Uint8Array): CommitsFrame | undefined 
     at = end;
   }
   return at === frame.length ? { origin, publicKey: frame.slice(keyAt, head - 4), commits } : undefined;
+}
+
+/** `id`: 32 hex digits. */
+export type ChunkFrame = {
+  readonly id: string;
+  readonly index: number;
+  readonly isPacked: boolean;
+  readonly bytes: Uint8Array;
+};
+
+const chunkHeadBytes = 22;
+
+export function encodeChunkFrame({ id, index, isPacked, bytes }: ChunkFrame): Uint8Array {
+  const frame = new Uint8Array(chunkHeadBytes + bytes.length);
+  frame[0] = typeChunk;
+  frame[1] = Number(isPacked);
+  for (let at = 0; at < 16; at++) frame[2 + at] = Number.parseInt(id.slice(at * 2, at * 2 + 2), 16);
+  new DataView(frame.buffer).setUint32(18, index);
+  frame.set(bytes, chunkHeadBytes);
+  return frame;
+}
+
+/** The chunk in a frame; undefined when it is of another kind; 'malformed' when it is not what it says. */
+export function decodeChunkFrame(frame: Uint8Array): ChunkFrame | 'malformed' | undefined {
+  if (frame[0] !== typeChunk) return undefined;
+  const packing = frame[1] ?? 2;
+  if (frame.length <= chunkHeadBytes || packing > 1) return 'malformed';
+  const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
+  return {
+    id: hex(frame.subarray(2, 18)),
+    index: view.getUint32(18),
+    isPacked: packing === 1,
+    bytes: frame.subarray(chunkHeadBytes),
+  };
 }

@@ -8,11 +8,15 @@ import {
   opNumberMax,
   originsMax,
   rangeRowsMax,
+  snapshotBytesMax,
+  snapshotManifestCharsMax,
+  snapshotWindowChunks,
   straysHopsMax,
   toldAddressesMax,
   voucherBytesMax,
 } from '../core/limits.ts';
 import type { Message } from '../core/message.ts';
+import { chainHeads, digests, snapshotId } from './manifest.ts';
 
 const heads = z.unknown().transform((value, context) => {
   const parsed = parseHeads(value);
@@ -28,6 +32,7 @@ const replicaId = z.string().regex(/^[a-z2-7]{26}$/);
 const origin = z.string().regex(originPattern);
 const protocol = z.object({ min: z.int().min(1).max(1000), max: z.int().min(1).max(1000) });
 const time = z.int().min(0);
+const fileSize = z.int().min(0).max(snapshotBytesMax);
 const greeting = {
   id: replicaId,
   name: text(200),
@@ -91,6 +96,30 @@ const schemas = {
     commits: z.array(text(frameBytesMax)).max(4096),
     hops: z.int().min(1).max(straysHopsMax),
   }),
+  snapshot_request: z.object({ type: z.literal('snapshot_request'), have: z.union([snapshotId, z.literal('')]) }),
+  snapshot_making: z.object({ type: z.literal('snapshot_making'), bytes: fileSize, bytesDone: fileSize }),
+  snapshot_offer: z.object({
+    type: z.literal('snapshot_offer'),
+    manifest: text(snapshotManifestCharsMax),
+    signature: z.string().regex(/^[0-9a-f]{128}$/),
+  }),
+  snapshot_refused: z.object({ type: z.literal('snapshot_refused'), reason: text(500) }),
+  snapshot_chunks: z.object({
+    type: z.literal('snapshot_chunks'),
+    id: snapshotId,
+    indexes: z.array(z.int().min(0).max(opNumberMax)).max(snapshotWindowChunks),
+    packed: z.boolean(),
+    doneCount: z.int().min(0).max(opNumberMax),
+  }),
+  snapshot_end: z.object({ type: z.literal('snapshot_end'), id: snapshotId }),
+  snapshot_check: z.object({
+    type: z.literal('snapshot_check'),
+    id: snapshotId,
+    heads,
+    hashes: chainHeads,
+    digests,
+  }),
+  snapshot_checked: z.object({ type: z.literal('snapshot_checked'), id: snapshotId, differs: text(500) }),
   bye: z.object({ type: z.literal('bye'), reason: text(500) }),
 };
 

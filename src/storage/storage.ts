@@ -2,15 +2,20 @@
 // not "no": the database is reopened and read back. If the ops are there, the chain goes on from them; if not, their
 // numbers are never used again, because a new epoch begins. Until that is settled nothing is written.
 
+import { statSync } from 'node:fs';
+import type BetterSqlite3 from 'better-sqlite3';
 import type { Books } from '../core/books.ts';
 import { tick } from '../core/clock.ts';
 import { type Origin, originOf } from '../core/heads.ts';
-import { pageBytes, walBytesAlarm, walBytesSoft } from '../core/limits.ts';
+import { commitBytesMax, pageBytes, walBytesAlarm, walBytesSoft } from '../core/limits.ts';
 import { isSameBytes } from '../core/op.ts';
-import type { Ports, TimerHandle } from '../ports.ts';
+import type { SnapshotFacts } from '../core/snapshot.ts';
+import type { OpenFile, Ports, TimerHandle } from '../ports.ts';
+import { adoptBooks, factsOf } from './adopt.ts';
 import { finish } from './append.ts';
 import { createBooks } from './books.ts';
 import { createRecentCommits, readCommits } from './journal.ts';
+import type { Frozen } from './make-snapshot.ts';
 import { createMemory } from './memory.ts';
 import {
   closeQuietly,
@@ -22,6 +27,7 @@ import {
   openStorage,
   walBytesOf,
 } from './open.ts';
+import { dropAside, incomingPath, swapSteps, takeBackAside } from './snapshot-files.ts';
 import { copyState, type StorageState, writeMeta } from './state.ts';
 import { keepStock, levelsAfter, restoreStock, type StockLevel } from './stock.ts';
 import { settleSum } from './stock-sum.ts';
@@ -38,6 +44,10 @@ export type Written = { readonly ok: true; readonly unit: Unit } | WriteFailure;
 
 export type Storage = {
   readonly books: Books;
+  /** Of the database file. */
+  readonly path: string;
+  /** The steps that made its tables: equal in two databases exactly when a file of one can stand for the other. */
+  readonly schema: string;
   /** Runs `work` in one transaction and makes it durable. All or nothing. */
   write(work: (unit: Unit) => void): Written;
   /** Heads, clock and sums as of the last commit. */
@@ -58,6 +68,13 @@ export type Storage = {
   /** Origins whose common past with a peer is being looked for; see unit.ts. */
   readonly doubted: Set<Origin>;
   setMeshOffset(offsetMs: number): void;
+  /** Keeps the database file as it is now, while writing goes on beside it. One at a time, and only with a Bulk port. */
+  freeze(): Frozen | OpenFailure;
+  /**
+   * Takes the books that lie beside ours (`incomingPath`, closed and on disk) in their place, with all of ours that they
+   * lack, when they are what `facts` says. On a failure ours are as they were.
+   */
+  replaceBooks(facts: SnapshotFacts, newFeedId: string): OpenFailure | undefined;
   close(): void;
 };
 
@@ -72,9 +89,16 @@ const commitsPerLook = 16;
 
 export function createStorage(ports: Ports, config: OpenConfig, events: StorageEvents): Storage | OpenFailure {
   const { clock, crypto, signer, log, timers } = ports;
-  const first = openStorage(ports.openDatabase, config);
+  const first = openAfterSwap();
   if (!isOpen(first)) return first;
   const opened: Handle = first;
+  let { feedId } = opened;
+  let frozen: Frozen | null = null;
+  /**
+   * The database file for reading it raw. Closing it would free the locks that SQLite has on that file in this process
+   * (POSIX), so it stays open until SQLite has closed it for good.
+   */
+  let raw: OpenFile | null = null;
   let handle: Handle | null = opened;
   let lastState = opened.state;
   let unit: Unit | null = null;
@@ -91,6 +115,14 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
   const doubted = new Set<Origin>();
   const recent = createRecentCommits();
   const memory = createMemory();
+
+  /** A swap of books that was cut after its last rename: the new ones count if they open, and else the old. */
+  function openAfterSwap(): Handle | OpenFailure {
+    const found = openStorage(ports.openDatabase, config);
+    if (isOpen(found)) dropAside(config.path);
+    else if (takeBackAside(config.path)) return openStorage(ports.openDatabase, config);
+    return found;
+  }
 
   const openHandle = (): Handle => {
     if (handle) return handle;
@@ -219,6 +251,7 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
   function reopen(): void {
     retry?.cancel();
     retry = null;
+    frozen?.release();
     closeQuietly(handle?.database);
     handle = null;
     if (closed) return;
@@ -239,7 +272,7 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
 
   /** A card pulled and put back, a file removed: an empty database in its place is not ours to go on with. */
   function notReplaced(again: Handle | OpenFailure): Handle | OpenFailure {
-    if (!isOpen(again) || again.feedId === opened.feedId) return again;
+    if (!isOpen(again) || again.feedId === feedId) return again;
     closeQuietly(again.database);
     return {
       code: 'database_replaced',
@@ -296,6 +329,110 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
     }
   }
 
+  function freeze(): Frozen | OpenFailure {
+    if (!handle || failed || unit || frozen || !ports.bulk)
+      return { code: 'not_now', detail: 'no snapshot can be made at this moment' };
+    let reader: BetterSqlite3.Database | undefined;
+    try {
+      handle.database.pragma('wal_checkpoint(TRUNCATE)');
+      if (walBytesOf(config.path) > 0) return { code: 'not_now', detail: 'the database is being read by others' };
+      // With nothing in the log this reader reads the file alone, and no checkpoint writes to it until it has ended.
+      reader = ports.openDatabase(config.path, { readonly: true });
+      reader.exec('BEGIN');
+      reader.prepare('SELECT count(*) FROM origins').get();
+      raw ??= ports.bulk.open(config.path, 'read');
+      frozen = frozenBy(reader, raw, factsOf(handle, { ...books.digests() }));
+      return frozen;
+    } catch (error) {
+      closeQuietly(reader);
+      return describe(error, config.path);
+    }
+  }
+
+  function frozenBy(reader: BetterSqlite3.Database, file: OpenFile, facts: SnapshotFacts): Frozen {
+    const own: Frozen = {
+      file,
+      facts,
+      bytes: statSync(config.path).size,
+      isHeld: () => frozen === own,
+      release() {
+        if (frozen !== own) return;
+        frozen = null;
+        closeQuietly(reader);
+      },
+    };
+    return own;
+  }
+
+  function replaceBooks(facts: SnapshotFacts, newFeedId: string): OpenFailure | undefined {
+    if (!handle || failed || unit) return { code: 'not_now', detail: 'nothing can be written now' };
+    const ours = handle;
+    const clockMs = clock.now();
+    const adopted = adoptBooks(ports, { ...config, path: incomingPath(config.path) }, facts, {
+      state: ours.state,
+      path: config.path,
+      newFeedId,
+      clockMs,
+      meshMs: clockMs + meshOffsetMs,
+      commitsAfter: (origin, number) => readOwn(ours, origin, number),
+    });
+    return adopted ?? swap(ours);
+  }
+
+  function readOwn(ours: Handle, origin: Origin, number: number) {
+    const known = ours.state.origins.get(origin);
+    return known ? readCommits(ours, recent, known, number, commitBytesMax) : [];
+  }
+
+  function swap(ours: Handle): OpenFailure | undefined {
+    frozen?.release();
+    const { epoch } = ours.state;
+    let cause: unknown;
+    try {
+      ours.database.pragma('wal_checkpoint(TRUNCATE)');
+      ours.database.close();
+      handle = null;
+      // A log that is not empty would be read into the new books.
+      if (walBytesOf(config.path) > 0) throw new Error('the write-ahead log could not be emptied');
+      for (const step of swapSteps(config.path)) step.run();
+    } catch (error) {
+      cause = error;
+    }
+    const again = cause ? describe(cause, config.path) : restored(anew(openStorage(ports.openDatabase, config)));
+    if (isOpen(again)) {
+      again.state.epoch = Math.max(epoch, again.state.epoch);
+      taken(again);
+      return undefined;
+    }
+    log.error('the books of a snapshot could not be taken', { detail: again.detail });
+    closeQuietly(handle?.database);
+    handle = null;
+    try {
+      takeBackAside(config.path);
+    } catch (error) {
+      log.error('the old books could not be put back', { error: String(error) });
+    }
+    reopen();
+    return again;
+  }
+
+  /** What was remembered of the old books is forgotten before anything is told from the new. */
+  function anew(again: Handle | OpenFailure): Handle | OpenFailure {
+    recent.clear();
+    memory.forget();
+    return again;
+  }
+
+  function taken(again: Handle): void {
+    handle = again;
+    lastState = again.state;
+    feedId = again.feedId;
+    raw?.close();
+    raw = null;
+    dropAside(config.path);
+    tell(null);
+  }
+
   const unavailable = (): WriteFailure => ({
     ok: false,
     code: 'storage_unavailable',
@@ -307,6 +444,7 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
     retry?.cancel();
     closeQuietly(handle?.database);
     handle = null;
+    raw?.close();
   }
 
   /** Doubts about our own past end with the process, and with them what ops waited for. */
@@ -327,6 +465,10 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
   isStarted = true;
   return {
     books,
+    path: config.path,
+    schema: config.migrations.map(({ when }) => when).join(' '),
+    freeze,
+    replaceBooks,
     write,
     state,
     handle: openHandle,
@@ -346,6 +488,7 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
     close() {
       closed = true;
       retry?.cancel();
+      frozen?.release();
       try {
         handle?.database.pragma('wal_checkpoint(TRUNCATE)');
       } catch (error) {
@@ -353,6 +496,7 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
       }
       closeQuietly(handle?.database);
       handle = null;
+      raw?.close();
     },
   };
 }

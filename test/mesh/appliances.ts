@@ -13,6 +13,7 @@ import { putRecord } from '../../src/commands/put-record.ts';
 import type { TicketBody } from '../../src/commands/ticket-body.ts';
 import type { Command, Outcome } from '../../src/core/command.ts';
 import type { JsonObject } from '../../src/core/json.ts';
+import { systemBulk } from '../../src/edges/bulk.ts';
 import { openPeerServer } from '../../src/edges/peer/server.ts';
 import { createTransport } from '../../src/edges/peer/transport.ts';
 import {
@@ -23,7 +24,7 @@ import {
   systemTimers,
 } from '../../src/edges/system.ts';
 import type { Welcome } from '../../src/mesh/trust/wish.ts';
-import type { Clock, Log, OpenDatabase, Signer, Timers, Transport } from '../../src/ports.ts';
+import type { Bulk, Clock, Log, OpenDatabase, Signer, Timers, Transport } from '../../src/ports.ts';
 import { makeSomeone, type Someone, silentLog } from '../edges/peer-pair.ts';
 import { until } from '../waiting.ts';
 import { createWire, type Wire } from './wire.ts';
@@ -65,6 +66,8 @@ export type ApplianceOptions = {
   isFirstStart?: boolean;
   formerId?: string;
   openDatabase?: OpenDatabase;
+  /** Null: an appliance that knows no snapshots. */
+  bulk?: Bulk | null;
   clock?: Partial<Clock>;
   /** Addresses that it can dial; all of them without it. */
   reaches?: ReadonlySet<string>;
@@ -115,6 +118,7 @@ export async function openAppliance(name: string, options: ApplianceOptions = {}
       log: recorder(log),
       transport,
       openDatabase: options.openDatabase ?? createOpenDatabase(),
+      ...(options.bulk !== null && { bulk: options.bulk ?? systemBulk }),
     },
     {
       databasePath,

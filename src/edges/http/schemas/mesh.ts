@@ -24,6 +24,17 @@ export const peer = z
     verifiedEqualAt: moment.openapi({ description: 'When its books were last compared equal with ours.' }),
     lastError: z.string().nullable(),
     version: z.string().nullable(),
+    snapshot: z
+      .object({
+        direction: z.enum(['receiving', 'sending']),
+        step: z.enum(['making', 'moving', 'checking']),
+        chunks: z.int(),
+        chunksDone: z.int(),
+        bytes: z.int(),
+        bytesDone: z.int(),
+      })
+      .nullable()
+      .openapi({ description: 'The books on their way as a file, to or from a newcomer.' }),
   })
   .openapi('Peer');
 

@@ -1,0 +1,356 @@
+// The side that lacks the books: decides whom to ask for a snapshot, takes its chunks and resumes where it was cut, has a
+// second peer compare it, and puts it in the place of our books. Whatever goes wrong, ops are asked for instead, as ever.
+
+import { missingCount } from '../core/heads.ts';
+import { base32 } from '../core/identity.ts';
+import {
+  snapshotBadChunksMax,
+  snapshotPackBelow,
+  snapshotRefusedMs,
+  snapshotReturnMs,
+  snapshotSilenceMs,
+  snapshotStallMs,
+  snapshotWindowChunks,
+} from '../core/limits.ts';
+import type { SnapshotCheckedMessage, SnapshotMessage, SnapshotOfferMessage } from '../core/message.ts';
+import { chunkLength, isSnapshotWorthwhile, manifestMessage, type SnapshotManifest } from '../core/snapshot.ts';
+import type { Bulk } from '../ports.ts';
+import type { ChunkFrame } from '../protocol/frames.ts';
+import { parseManifest } from '../protocol/manifest.ts';
+import { hasRoomFor, removePart } from '../storage/snapshot-files.ts';
+import type { Link } from './link.ts';
+import type { SnapshotProgress } from './mesh.ts';
+import type { MeshParts } from './parts.ts';
+import { progressOf } from './snapshot-giver.ts';
+import { leftPart, openPart, type SnapshotPart } from './snapshot-part.ts';
+
+export type SnapshotTaker = {
+  /** Asks for a snapshot where that is worthwhile. */
+  consider(): void;
+  /** Whether one is awaited: then nothing is wanted from anybody, for most of it would come twice. */
+  isAwaited(): boolean;
+  making(link: Link, bytes: number, bytesDone: number): void;
+  offered(link: Link, message: SnapshotOfferMessage): void;
+  refused(link: Link, reason: string): void;
+  chunk(link: Link, frame: ChunkFrame): void;
+  checked(link: Link, message: SnapshotCheckedMessage): void;
+  closed(link: Link): void;
+  tick(): void;
+  progress(link: Link): SnapshotProgress | null;
+  stop(): void;
+};
+
+/** What is under way over one link. */
+type Fetch = {
+  readonly link: Link;
+  /** Ops that we lacked when it was asked for. */
+  readonly lacking: number;
+  heardAt: number;
+  made: { bytes: number; bytesDone: number } | null;
+  manifest: SnapshotManifest | null;
+  part: SnapshotPart | null;
+  askedAt: number;
+  /** Null until the first chunk has shown how fast the link is. */
+  packed: boolean | null;
+  badCount: number;
+  second: { readonly link: Link; readonly askedAt: number; differs: string | null } | null;
+  isWhole: boolean;
+};
+
+export function createSnapshotTaker(parts: MeshParts, bulk: Bulk): SnapshotTaker {
+  const { ports, storage, config, links, peers, members, alarms } = parts;
+  const { clock, log, crypto } = ports;
+  const now = (): number => clock.monotonic();
+  const path = storage.path;
+  /** Peers that had none, or no good one, and until when they are left alone. */
+  const refusals = new Map<string, number>();
+  let fetch: Fetch | null = null;
+  let left = leftPart(crypto, path);
+  let returnUntil = now() + snapshotReturnMs;
+  let isStopped = false;
+
+  // Whom to ask
+
+  const hasOffer = (link: Link): boolean =>
+    link.session().phase === 'open' &&
+    members.trustOf(link.peerKeyId) === 'trusted' &&
+    link.forked.size === 0 &&
+    now() >= (refusals.get(link.peerKeyId) ?? 0) &&
+    isSnapshotWorthwhile(config.replicaId, storage.books.heads(), link.session().peerHeads);
+
+  function consider(): void {
+    if (isStopped || fetch || storage.trouble() || storage.doubted.size > 0) return;
+    const able = [...links.values()].filter(hasOffer);
+    const maker = able.find((link) => link.peerKeyId === left?.maker);
+    if (!maker && isReturnAwaited()) return;
+    const chosen = maker ?? mostOf(able);
+    if (chosen) ask(chosen);
+  }
+
+  /** A cable that was pulled is mostly put back: the rest of what has come is then less than a whole one from elsewhere. */
+  const isReturnAwaited = (): boolean =>
+    left !== undefined && now() < returnUntil && now() >= (refusals.get(left.maker) ?? 0);
+
+  const lackingFrom = (link: Link): number => missingCount(storage.books.heads(), link.session().peerHeads);
+
+  const mostOf = (able: readonly Link[]): Link | undefined =>
+    [...able].sort((a, b) => lackingFrom(b) - lackingFrom(a) || (a.peerKeyId < b.peerKeyId ? -1 : 1))[0];
+
+  const tell = (link: Link, message: SnapshotMessage): void => link.dispatch({ kind: 'tell', message });
+
+  function ask(link: Link): void {
+    fetch = {
+      link,
+      lacking: lackingFrom(link),
+      heardAt: now(),
+      made: null,
+      manifest: null,
+      part: null,
+      askedAt: 0,
+      packed: null,
+      badCount: 0,
+      second: null,
+      isWhole: false,
+    };
+    tell(link, { type: 'snapshot_request', have: left?.id ?? '' });
+  }
+
+  /** Of this link, and what comes is not too late. */
+  const fetchOf = (link: Link): Fetch | null => (fetch?.link === link ? fetch : null);
+
+  function giveUp(of: Fetch, reason: string): void {
+    if (fetch !== of) return;
+    const { link } = of;
+    refusals.set(link.peerKeyId, now() + snapshotRefusedMs);
+    log.info('no snapshot is taken, ops are', { peer: link.peer?.name, reason });
+    if (of.manifest) tell(link, { type: 'snapshot_end', id: of.part?.id ?? '0'.repeat(32) });
+    forget(of);
+    discard();
+    consider();
+    parts.replan();
+  }
+
+  /** What came of it is wrong, and not by chance. */
+  function drop(of: Fetch, code: string, detail: string): void {
+    const who = peers.get(of.link.peerKeyId)?.name ?? of.link.peerKeyId;
+    log.warn('a snapshot was thrown away', { peer: who, detail });
+    alarms.raise(`snapshot ${of.link.peerKeyId}`, code, `A snapshot from ${who} was thrown away: ${detail}.`);
+    giveUp(of, detail);
+  }
+
+  function forget(of: Fetch): void {
+    of.part?.close();
+    fetch = null;
+  }
+
+  function discard(): void {
+    left = undefined;
+    removePart(path);
+  }
+
+  /** Callbacks come from the disk: what breaks in one must not end the process. */
+  function guarded(of: Fetch, run: () => void): void {
+    if (fetch !== of) return;
+    try {
+      run();
+    } catch (error) {
+      log.error('a snapshot could not be taken', { error: error instanceof Error ? error.stack : String(error) });
+      giveUp(of, 'an error on our side');
+    }
+  }
+
+  // What it says of itself
+
+  function offered(link: Link, { manifest: text, signature }: SnapshotOfferMessage): void {
+    const of = fetchOf(link);
+    if (!of || of.manifest) return;
+    of.heardAt = now();
+    const manifest = parseManifest(text);
+    if (!manifest) return giveUp(of, 'its manifest cannot be read: it may be of a newer version');
+    const isSigned = crypto.verify(link.connection.peerKey, manifestMessage(text), bytesOf(signature));
+    if (!isSigned || manifest.maker !== link.peerKeyId || manifest.shop !== config.shop)
+      return drop(of, 'snapshot_forged', 'it is not signed by who sent it, or not for this shop');
+    if (manifest.schema !== storage.schema) return giveUp(of, 'it is of another version');
+    if (!isSnapshotWorthwhile(config.replicaId, storage.books.heads(), manifest.heads))
+      return giveUp(of, 'it holds too little that is missing here');
+    of.manifest = manifest;
+    guarded(of, () => {
+      if (!hasRoomFor(bulk, path, manifest.bytes)) return giveUp(of, 'there is no room on the disk for it');
+      openPart({ crypto, bulk }, path, { manifest: text, signature }, manifest, (part) => begin(of, part));
+    });
+  }
+
+  function begin(of: Fetch, part: SnapshotPart): void {
+    if (fetch !== of) return part.close();
+    of.part = part;
+    left = { id: part.id, maker: part.manifest.maker };
+    of.heardAt = now();
+    compareElsewhere(of, part);
+    log.info('a snapshot is being taken', {
+      peer: of.link.peer?.name,
+      bytes: part.manifest.bytes,
+      chunks: part.list.count,
+      there: part.list.doneCount(),
+    });
+    askOn(of, part);
+  }
+
+  // Chunks
+
+  function askOn(of: Fetch, part: SnapshotPart): void {
+    const { list } = part;
+    if (list.doneCount() === list.count) return whole(of, part);
+    const indexes = list.next(of.packed === null ? 1 : snapshotWindowChunks);
+    if (indexes.length === 0) return;
+    of.askedAt = now();
+    const packed = of.packed ?? false;
+    tell(of.link, { type: 'snapshot_chunks', id: part.id, indexes, packed, doneCount: list.doneCount() });
+  }
+
+  function chunk(link: Link, { id, index, isPacked, bytes }: ChunkFrame): void {
+    const of = fetchOf(link);
+    const part = of?.part;
+    if (!of || !part || part.id !== id || !part.list.isAskedFor(index)) return;
+    of.heardAt = now();
+    if (of.packed === null) of.packed = (bytes.length / Math.max(1, now() - of.askedAt)) * 1000 < snapshotPackBelow;
+    if (!isPacked) return keep(of, part, index, bytes);
+    bulk.unpack(bytes, chunkLength(part.manifest, index), (unpacked) =>
+      guarded(of, () => keep(of, part, index, unpacked instanceof Error ? new Uint8Array() : unpacked)),
+    );
+  }
+
+  function keep(of: Fetch, part: SnapshotPart, index: number, bytes: Uint8Array): void {
+    if (!part.isChunk(index, bytes)) return altered(of, part, index);
+    part.file.write(index * part.manifest.chunkBytes, bytes, (error) =>
+      guarded(of, () => {
+        if (error) return giveUp(of, `it cannot be written: ${error.message}`);
+        part.list.done(index);
+        askOn(of, part);
+      }),
+    );
+  }
+
+  function altered(of: Fetch, part: SnapshotPart, index: number): void {
+    of.badCount += 1;
+    log.warn('a chunk of a snapshot was altered: it is thrown away', { peer: of.link.peer?.name, index });
+    if (of.badCount > snapshotBadChunksMax)
+      return drop(of, 'snapshot_altered', 'its chunks are not those that its maker signed');
+    part.list.failed(index);
+    askOn(of, part);
+  }
+
+  // The second opinion
+
+  function compareElsewhere(of: Fetch, { id, manifest: { heads, hashes, digests } }: SnapshotPart): void {
+    const other = [...links.values()].find(
+      (link) => link !== of.link && link.session().phase === 'open' && members.trustOf(link.peerKeyId) === 'trusted',
+    );
+    if (!other) return;
+    of.second = { link: other, askedAt: now(), differs: null };
+    tell(other, { type: 'snapshot_check', id, heads, hashes, digests });
+  }
+
+  function checked(link: Link, { id, differs }: SnapshotCheckedMessage): void {
+    const of = fetch;
+    if (!of?.second || of.second.link !== link || of.part?.id !== id || of.second.differs !== null) return;
+    of.second.differs = differs;
+    if (differs !== '') {
+      const who = peers.get(link.peerKeyId)?.name ?? link.peerKeyId;
+      return drop(of, 'snapshot_disputed', `${who} holds something else: ${differs}`);
+    }
+    if (of.isWhole && of.part) take(of, of.part);
+  }
+
+  /** Silence is no word against it: the other may be of an older version, or gone. */
+  const isOpinionAwaited = ({ second }: Fetch): boolean =>
+    second !== null &&
+    second.differs === null &&
+    links.get(second.link.peerKeyId) === second.link &&
+    now() - second.askedAt < snapshotSilenceMs;
+
+  // The swap
+
+  function whole(of: Fetch, part: SnapshotPart): void {
+    if (of.isWhole) return;
+    of.isWhole = true;
+    part.finish((error) =>
+      guarded(of, () => {
+        if (error) return giveUp(of, `it cannot be written: ${error.message}`);
+        if (!isOpinionAwaited(of)) take(of, part);
+      }),
+    );
+  }
+
+  function take(of: Fetch, part: SnapshotPart): void {
+    const { link, lacking } = of;
+    const startedAt = now();
+    const failed = storage.replaceBooks(part.manifest, base32(ports.random.bytes(10)));
+    if (failed) return drop(of, 'snapshot_unfit', failed.detail);
+    link.exchange.itemsReceived += lacking;
+    log.info('the books were taken from a snapshot', { peer: link.peer?.name, ms: Math.round(now() - startedAt) });
+    alarms.clear(`snapshot ${link.peerKeyId}`);
+    tell(link, { type: 'snapshot_end', id: part.id });
+    forget(of);
+    discard();
+    parts.replan();
+  }
+
+  function tick(): void {
+    const of = fetch;
+    if (of) {
+      const silent = now() - of.heardAt;
+      if (of.isWhole && of.part && !isOpinionAwaited(of)) take(of, of.part);
+      else if (!of.manifest && silent > snapshotSilenceMs)
+        giveUp(of, 'it does not answer: it may be of an older version');
+      else if (silent > snapshotStallMs) giveUp(of, 'it does not send what it offered');
+      return;
+    }
+    consider();
+    if (left === undefined || fetch || isReturnAwaited()) return;
+    // Its maker is not back, and nobody else has more than we do.
+    if (returnUntil !== 0) parts.replan();
+    returnUntil = 0;
+  }
+
+  return {
+    consider,
+    isAwaited: () => fetch !== null || (isReturnAwaited() && [...links.values()].some(hasOffer)),
+    making(link, bytes, bytesDone) {
+      const of = fetchOf(link);
+      if (!of || of.manifest) return;
+      of.heardAt = now();
+      of.made = { bytes, bytesDone };
+    },
+    offered,
+    refused(link, reason) {
+      const of = fetchOf(link);
+      if (of) giveUp(of, reason);
+    },
+    chunk,
+    checked,
+    closed(link) {
+      const of = fetchOf(link);
+      if (!of) return;
+      forget(of);
+      returnUntil = now() + snapshotReturnMs;
+    },
+    tick,
+    progress(link) {
+      const of = fetchOf(link);
+      if (!of) return null;
+      if (of.part) {
+        const progress = progressOf('receiving', of.part.manifest, of.part.list.doneCount());
+        return of.isWhole ? { ...progress, step: 'checking' } : progress;
+      }
+      const { bytes, bytesDone } = of.made ?? { bytes: 0, bytesDone: 0 };
+      return { direction: 'receiving', step: 'making', chunks: 0, chunksDone: 0, bytes, bytesDone };
+    },
+    stop() {
+      isStopped = true;
+      if (fetch) forget(fetch);
+    },
+  };
+}
+
+const bytesOf = (hexText: string): Uint8Array =>
+  Uint8Array.from({ length: hexText.length / 2 }, (_, at) => Number.parseInt(hexText.slice(at * 2, at * 2 + 2), 16));

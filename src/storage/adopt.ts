@@ -1,0 +1,149 @@
+// Books that came as a file, made ready to be ours: checked against what its maker signed and against what we hold, with
+// our own rows put in, and with every op of ours that it lacks. Nothing of ours is changed here.
+
+import { snapshotCarriedOpsMax } from '../core/limits.ts';
+import { hex } from '../core/op.ts';
+import type { SnapshotFacts } from '../core/snapshot.ts';
+import type { Ports } from '../ports.ts';
+import { decodeCommit } from '../protocol/commit-codec.ts';
+import { finish } from './append.ts';
+import { createBooks } from './books.ts';
+import { compareBranch } from './branch.ts';
+import { createMemory, type Memory } from './memory.ts';
+import { closeQuietly, describe, type Handle, isOpen, type OpenConfig, type OpenFailure, openStorage } from './open.ts';
+import { appendRemote } from './receive.ts';
+import { takeOwnRows } from './snapshot-tables.ts';
+import { copyState, loadState, type OriginState, type StorageState } from './state.ts';
+import { restoreStock } from './stock.ts';
+import { wrongSum } from './sums.ts';
+import { createUnit, type EncodedCommit, type Unit } from './unit.ts';
+
+export type Ours = {
+  readonly state: StorageState;
+  readonly path: string;
+  readonly newFeedId: string;
+  readonly clockMs: number;
+  readonly meshMs: number;
+  commitsAfter(origin: string, number: number): EncodedCommit[];
+};
+
+type Incoming = { readonly handle: Handle; readonly memory: Memory };
+
+/** The file at `config.path` is left closed, and on disk as far as it was changed here. */
+export function adoptBooks(
+  ports: Ports,
+  config: OpenConfig,
+  facts: SnapshotFacts,
+  ours: Ours,
+): OpenFailure | undefined {
+  const handle = openStorage(ports.openDatabase, config);
+  if (!isOpen(handle)) return handle;
+  try {
+    const incoming = { handle, memory: createMemory() };
+    const wrong = wrongFact(ports, incoming, facts) ?? wrongSum(handle) ?? lostPast(handle, ours.state);
+    if (wrong) return unfit(wrong);
+    takeOwnRows(handle, ours.path, ours.newFeedId);
+    handle.state = loadState(handle.statements, config.replicaId);
+    const left = carryOver(ports, config, incoming, ours);
+    if (left) return unfit(left);
+    handle.database.pragma('wal_checkpoint(TRUNCATE)');
+    return undefined;
+  } catch (error) {
+    return describe(error, config.path);
+  } finally {
+    closeQuietly(handle.database);
+  }
+}
+
+const unfit = (detail: string): OpenFailure => ({ code: 'snapshot_unfit', detail });
+
+/** Heads, chain heads and digests of a database, to be signed or compared. */
+export function factsOf({ state }: Handle, digests: Record<string, string>): SnapshotFacts {
+  const held = [...state.origins.values()].filter(({ head }) => head > 0);
+  return {
+    heads: Object.fromEntries(held.map(({ origin, head }) => [origin, head])),
+    hashes: Object.fromEntries(held.map(({ origin, hash }) => [origin, hex(hash)])),
+    digests,
+  };
+}
+
+function wrongFact(ports: Ports, { handle, memory }: Incoming, facts: SnapshotFacts): string | undefined {
+  restoreStock(handle.statements, handle.state, memory.stock);
+  const books = createBooks({
+    handle: () => handle,
+    handleIfOpen: () => handle,
+    state: () => handle.state,
+    pendingStock: () => undefined,
+    memory,
+    crypto: ports.crypto,
+  });
+  const found = factsOf(handle, { ...books.digests() });
+  const differing = (['heads', 'hashes', 'digests'] as const).filter((name) => !isSameMap(found[name], facts[name]));
+  return differing.length > 0 ? `its ${differing.join(', ')} are not what its maker signed` : undefined;
+}
+
+type Flat = { readonly [key: string]: string | number };
+
+const isSameMap = (a: Flat, b: Flat): boolean =>
+  Object.keys(a).length === Object.keys(b).length && Object.entries(a).every(([key, value]) => b[key] === value);
+
+/** What we hold and it should hold, too, must be the same history. In doubt it is not taken: ops are, one by one. */
+function lostPast({ statements, state }: Handle, ours: StorageState): string | undefined {
+  for (const { origin, head, hash } of ours.origins.values()) {
+    const theirs = state.origins.get(origin);
+    if (!theirs || theirs.head < head || head === 0) continue;
+    if (compareBranch(statements, theirs, head, hex(hash)) !== 'same')
+      return `it does not show the history of ${origin} that we hold`;
+  }
+  return undefined;
+}
+
+/** Ops that are here and not in the snapshot: sales of the last minutes, whoever has written them. */
+function carryOver(ports: Ports, config: OpenConfig, { handle, memory }: Incoming, ours: Ours): string | undefined {
+  const lacking = [...ours.state.origins.values()].filter(
+    ({ origin, head }) => head > (handle.state.origins.get(origin)?.head ?? 0),
+  );
+  if (lacking.length === 0) return undefined;
+  const { statements } = handle;
+  const { crypto, signer } = ports;
+  const { shop, replicaId } = config;
+  const context = {
+    statements,
+    crypto,
+    signer,
+    memory,
+    shop,
+    replicaId,
+    proven: new Map(),
+    doubted: new Set<string>(),
+  };
+  const unit = createUnit(context, copyState(handle.state), ours.clockMs, ours.meshMs);
+  statements.begin.run();
+  try {
+    for (const origin of lacking) {
+      const left = carryOrigin(unit, origin, ours);
+      if (left) return left;
+    }
+    finish(unit);
+    statements.commit.run();
+    return undefined;
+  } finally {
+    if (handle.database.inTransaction) statements.rollback.run();
+  }
+}
+
+function carryOrigin(unit: Unit, { origin, head }: OriginState, ours: Ours): string | undefined {
+  for (let number = unit.state.origins.get(origin)?.head ?? 0; number < head; ) {
+    const commits = ours.commitsAfter(origin, number);
+    if (commits.length === 0) return `what follows ${number} of ${origin} cannot be read here`;
+    for (const { publicKey, bytes, last } of commits) {
+      const commit = decodeCommit(origin, bytes);
+      const received = commit && appendRemote(unit, commit, publicKey);
+      if (received?.result !== 'applied')
+        return `our own ${last} of ${origin} does not follow on it (${received?.result})`;
+      number = last;
+    }
+    if (unit.opCount > snapshotCarriedOpsMax) return 'too much was written here meanwhile';
+  }
+  return undefined;
+}

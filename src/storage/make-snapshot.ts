@@ -1,0 +1,155 @@
+// Makes a snapshot: a copy of the database file as it is at one moment, beside it. The file is frozen meanwhile: a reader
+// keeps what is committed from then on in the write-ahead log, so sales go on, and the copy is made in steps by other
+// threads. Then what concerns this appliance alone is taken out of the copy, and what is left is hashed and signed.
+
+import { snapshotBytesMax, snapshotChunkBytes, snapshotStepBytes } from '../core/limits.ts';
+import { hex } from '../core/op.ts';
+import { manifestMessage, type SnapshotFacts, snapshotFormat } from '../core/snapshot.ts';
+import type { Bulk, OpenFile, Ports } from '../ports.ts';
+import { encodeManifest } from '../protocol/manifest.ts';
+import { hasRoomFor, madePath, removeDatabase } from './snapshot-files.ts';
+import { stripOwnRows } from './snapshot-tables.ts';
+import type { Storage } from './storage.ts';
+
+export type Made = {
+  readonly ok: true;
+  /** First 32 hex digits of the SHA-256 of the manifest. */
+  readonly id: string;
+  readonly manifest: string;
+  readonly signature: string;
+  readonly bytes: number;
+  readonly facts: SnapshotFacts;
+  readonly file: OpenFile;
+};
+export type MakeFailure = { readonly ok: false; readonly detail: string };
+
+export type Making = {
+  readonly bytes: number;
+  /** Of two ways through the file: the copying, then the hashing. */
+  bytesDone(): number;
+  cancel(): void;
+};
+
+/** The database as it is on disk at this moment, unchanged until it is released. */
+export type Frozen = {
+  readonly file: OpenFile;
+  readonly bytes: number;
+  readonly facts: SnapshotFacts;
+  /** False once the database was closed, whoever did it: then what was read of it is worth nothing. */
+  isHeld(): boolean;
+  release(): void;
+};
+
+export type MakeConfig = { readonly shop: string; readonly replicaId: string; readonly schema: string };
+
+/** Calls `done` once, unless it is cancelled. At most one at a time: it has one name. */
+export function makeSnapshot(
+  ports: Ports & { bulk: Bulk },
+  storage: Storage,
+  config: MakeConfig,
+  done: (made: Made | MakeFailure) => void,
+): Making | MakeFailure {
+  const { bulk, crypto, signer } = ports;
+  const path = madePath(storage.path);
+  const frozen = storage.freeze();
+  if ('detail' in frozen) return { ok: false, detail: frozen.detail };
+  let bytesDone = 0;
+  let isCancelled = false;
+  let copy: OpenFile | undefined;
+
+  function fail(detail: string): void {
+    frozenNow.release();
+    copy?.close();
+    removeDatabase(path);
+    if (isCancelled) return;
+    isCancelled = true;
+    done({ ok: false, detail });
+  }
+
+  /** Callbacks come from the disk: what breaks in one must not end the process. */
+  const guarded = (run: () => void): void => {
+    if (isCancelled) return fail('cancelled');
+    try {
+      run();
+    } catch (error) {
+      fail(String(error));
+    }
+  };
+
+  function copyFrom(offset: number): void {
+    if (offset >= frozenNow.bytes) return copied();
+    frozenNow.file.read(offset, Math.min(snapshotStepBytes, frozenNow.bytes - offset), (read) =>
+      guarded(() => {
+        if (read instanceof Error || read.length === 0) return fail(String(read));
+        copy?.write(offset, read, (error) =>
+          guarded(() => {
+            if (error) return fail(String(error));
+            bytesDone += read.length;
+            copyFrom(offset + read.length);
+          }),
+        );
+      }),
+    );
+  }
+
+  function copied(): void {
+    if (!frozenNow.isHeld()) return fail('the database was opened anew meanwhile');
+    frozenNow.release();
+    const database = ports.openDatabase(path, { readonly: false });
+    try {
+      stripOwnRows(database);
+    } finally {
+      database.close();
+    }
+    hashFrom(0, []);
+  }
+
+  function hashFrom(offset: number, hashes: string[]): void {
+    if (offset >= frozenNow.bytes) return hashed(hashes.join(''));
+    copy?.read(offset, snapshotStepBytes, (read) =>
+      guarded(() => {
+        if (read instanceof Error || read.length === 0) return fail(String(read));
+        for (let at = 0; at < read.length; at += snapshotChunkBytes)
+          hashes.push(hex(crypto.sha256(read.subarray(at, at + snapshotChunkBytes))));
+        bytesDone += read.length;
+        hashFrom(offset + read.length, hashes);
+      }),
+    );
+  }
+
+  function hashed(chunks: string): void {
+    const { facts, bytes } = frozenNow;
+    const manifest = encodeManifest({
+      format: snapshotFormat,
+      shop: config.shop,
+      maker: config.replicaId,
+      schema: config.schema,
+      ...facts,
+      bytes,
+      chunkBytes: snapshotChunkBytes,
+      chunks,
+    });
+    const id = hex(crypto.sha256(manifest)).slice(0, 32);
+    const signature = hex(signer.sign(manifestMessage(manifest)));
+    if (copy) done({ ok: true, id, manifest, signature, bytes, facts, file: copy });
+  }
+
+  const frozenNow: Frozen = frozen;
+  try {
+    if (frozen.bytes > snapshotBytesMax) throw new Error('the books are too large for a snapshot');
+    if (!hasRoomFor(bulk, storage.path, frozen.bytes)) throw new Error('there is no room on the disk for a snapshot');
+    removeDatabase(path);
+    copy = bulk.open(path, 'write');
+  } catch (error) {
+    frozen.release();
+    return { ok: false, detail: error instanceof Error ? error.message : String(error) };
+  }
+  copyFrom(0);
+  return {
+    bytes: 2 * frozen.bytes,
+    bytesDone: () => bytesDone,
+    cancel() {
+      isCancelled = true;
+    },
+  };
+}

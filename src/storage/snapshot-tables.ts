@@ -1,0 +1,89 @@
+// Which tables, and which rows of meta, are of the books and which of one appliance: a snapshot holds the former only, and
+// whoever takes one keeps its own of the latter. A table that is in neither list is no snapshot's: a test asks for it.
+
+import type BetterSqlite3 from 'better-sqlite3';
+import { writeMeta } from './state.ts';
+import type { Statements } from './statements.ts';
+
+/** The journal, its order of arrival, the fold, and the conflicts that records are marked with. */
+export const booksTables: readonly string[] = [
+  'origins',
+  'ops',
+  'commits',
+  'changes',
+  'records',
+  'barcodes',
+  'tickets',
+  'movements',
+  'product_movements',
+  'ticket_numbers',
+  'stock',
+  'deferred',
+  'conflicts',
+];
+
+/** Who is known, what went over links, what was kept aside here. */
+export const applianceTables: readonly string[] = ['evidence', 'peers', 'static_peers', 'sync_history'];
+
+export const booksMeta: readonly string[] = [
+  'shop',
+  'sums',
+  'seq',
+  'movements_indexed',
+  'stock_written',
+  'numbers_indexed',
+  'voids',
+  'forks',
+];
+
+const metaOfBooks = booksMeta.map((key) => `'${key}'`).join(', ');
+
+/** Every table but SQLite's and the migrator's own, and meta. */
+export function tablesOf(database: BetterSqlite3.Database): string[] {
+  const rows = database
+    .prepare(
+      `SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name NOT IN ('meta', '__drizzle_migrations') ORDER BY name`,
+    )
+    .all() as { name: string }[];
+  return rows.map(({ name }) => name);
+}
+
+const tablesOfAppliance = (database: BetterSqlite3.Database): string[] =>
+  tablesOf(database).filter((table) => !booksTables.includes(table));
+
+/** Takes out what is the maker's own, and its traces in pages that are free. Nothing of this copy must outlive a cut. */
+export function stripOwnRows(database: BetterSqlite3.Database): void {
+  database.pragma('locking_mode = EXCLUSIVE');
+  database.pragma('journal_mode = MEMORY');
+  database.pragma('synchronous = OFF');
+  database.pragma('secure_delete = ON');
+  database.exec('BEGIN');
+  for (const table of tablesOfAppliance(database)) database.exec(`DELETE FROM "${table}"`);
+  database.exec(`DELETE FROM meta WHERE key NOT IN (${metaOfBooks})`);
+  database.exec('COMMIT');
+}
+
+/** Puts what is ours, from the database at `ownPath`, in the place of what the maker may have left in its own. */
+export function takeOwnRows(
+  { database, statements }: { database: BetterSqlite3.Database; statements: Statements },
+  ownPath: string,
+  newFeedId: string,
+): void {
+  database.prepare('ATTACH ? AS own').run(ownPath);
+  try {
+    statements.begin.run();
+    for (const table of tablesOfAppliance(database)) {
+      database.exec(`DELETE FROM main."${table}"`);
+      database.exec(`INSERT INTO main."${table}" SELECT * FROM own."${table}"`);
+    }
+    database.exec('INSERT OR IGNORE INTO main.conflicts SELECT * FROM own.conflicts');
+    database.exec(`DELETE FROM main.meta WHERE key NOT IN (${metaOfBooks})`);
+    database.exec(`INSERT INTO main.meta SELECT * FROM own.meta WHERE key NOT IN (${metaOfBooks})`);
+    // The order of arrival is another one: cursors into ours lead nowhere in it.
+    writeMeta(statements, 'feed_id', newFeedId);
+    statements.commit.run();
+  } finally {
+    if (database.inTransaction) statements.rollback.run();
+    database.exec('DETACH own');
+  }
+}

@@ -79,6 +79,7 @@ export function createSnapshotTaker(parts: MeshParts, bulk: Bulk): SnapshotTaker
     isSnapshotWorthwhile(config.replicaId, storage.books.heads(), link.session().peerHeads);
 
   function consider(): void {
+    if (fetch?.part && !fetch.second) compareElsewhere(fetch, fetch.part);
     if (isStopped || fetch || storage.trouble() || storage.doubted.size > 0) return;
     const able = [...links.values()].filter(hasOffer);
     const maker = able.find((link) => link.peerKeyId === left?.maker);

@@ -79,10 +79,10 @@ function row(what: string, ms: number, bareMs: number, bytes: number, msMax: num
   };
 }
 
-async function mustBeEqual(one: BenchAppliance, other: BenchAppliance): Promise<void> {
+export async function mustBeEqual(one: BenchAppliance, other: BenchAppliance): Promise<void> {
   const [a, b] = await Promise.all([one, other].map(({ admin }) => admin.get('/api/v1/digest')));
   if (!isDeepStrictEqual(a, b)) throw new Error(`${one.name} and ${other.name} have as many rows, but other books`);
 }
 
-const bytesReceived = async ({ admin }: BenchAppliance): Promise<number> =>
+export const bytesReceived = async ({ admin }: BenchAppliance): Promise<number> =>
   (await admin.get<{ totalBytesReceived: number }>('/api/v1/p2p/stats')).totalBytesReceived;

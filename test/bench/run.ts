@@ -14,11 +14,22 @@ import { groupCommit } from './group-commit.ts';
 import { idle, idleOnBun } from './idle.ts';
 import { createLab } from './lab.ts';
 import { linkUp } from './link-up.ts';
+import { newcomer } from './newcomer.ts';
 import { readable } from './readable.ts';
 import { replicated } from './replicated.ts';
 import { start } from './start.ts';
 
-const figures: readonly Figure[] = [groupCommit, replicated, readable, catchUp, linkUp, idle, idleOnBun, start];
+const figures: readonly Figure[] = [
+  groupCommit,
+  replicated,
+  readable,
+  catchUp,
+  newcomer,
+  linkUp,
+  idle,
+  idleOnBun,
+  start,
+];
 
 const { values: flags } = parseArgs({
   options: {

@@ -1,0 +1,288 @@
+// A newcomer takes the books as a file, and then what was written since: between real appliances, over real links, with
+// real files that are cut, spoilt and lied about.
+
+import { existsSync } from 'node:fs';
+import Sqlite from 'better-sqlite3';
+import { describe, expect, test } from 'vitest';
+import { snapshotChunkBytes, snapshotOpsMin, snapshotStepBytes, snapshotWindowChunks } from '../../src/core/limits.ts';
+import { incomingPath, madePath } from '../../src/storage/snapshot-files.ts';
+import { makeSomeone } from '../edges/peer-pair.ts';
+import { until } from '../waiting.ts';
+import { alarmsOf, equal, hasTicket, newFolder, openAppliance, peerOf } from './appliances.ts';
+import { expectUnharmed } from './pair.ts';
+import { openCable } from './proxy.ts';
+import { chunksIn, createHeldBulk, enough, kindsIn, opsCameIn, stockUp } from './snapshots.ts';
+
+const isOf =
+  (suffix: string) =>
+  ({ file }: { file: string }) =>
+    file.endsWith(suffix);
+
+describe('B3 a newcomer', () => {
+  test('that lacks some thousand ops takes a snapshot, then the tail, and equals its maker', async () => {
+    const bar = await openAppliance('Bar');
+    await stockUp(bar);
+    await bar.sell('before');
+    const cellar = await openAppliance('Cellar', { peers: [bar.address] });
+    await equal(bar, cellar);
+    expect(chunksIn(cellar.wire.received).length).toBeGreaterThan(5);
+    expect(opsCameIn(cellar.wire.received)).toBe(0);
+    await expectUnharmed(bar, cellar);
+    await until('found equal', () => peerOf(cellar, bar)?.verifiedEqualAt !== null);
+    expect(alarmsOf(cellar)).toEqual([]);
+    expect([existsSync(incomingPath(cellar.databasePath)), peerOf(cellar, bar)?.snapshot]).toEqual([false, null]);
+  });
+
+  test('that lacks fewer takes ops', async () => {
+    const bar = await openAppliance('Bar');
+    await stockUp(bar, snapshotOpsMin - 1);
+    const cellar = await openAppliance('Cellar', { peers: [bar.address] });
+    await equal(bar, cellar);
+    expect(chunksIn(cellar.wire.received)).toEqual([]);
+    expect(opsCameIn(cellar.wire.received)).toBe(snapshotOpsMin - 1);
+  });
+
+  test('keeps what it sold before and meanwhile (B1, B7), its own peers and settings, and nothing of its maker', async () => {
+    const bar = await openAppliance('Bar');
+    await stockUp(bar);
+    const held = createHeldBulk();
+    held.hold(isOf('.incoming'));
+    const cellar = await openAppliance('Cellar', { bulk: held.bulk, haste: 1 });
+    await cellar.sell('before-the-link');
+    const added = cellar.appliance.mesh.addPeer(bar.address);
+    expect(added.ok).toBe(true);
+    await until('chunks wait', () => held.heldCount() > 0);
+    await cellar.sell('meanwhile');
+    const cursor = cellar.appliance.feed.read({ limit: 10 });
+    held.goOn();
+    await equal(bar, cellar);
+    expect([hasTicket(bar, 'before-the-link'), hasTicket(bar, 'meanwhile')]).toEqual([true, true]);
+    const after = cursor.ok ? cellar.appliance.feed.read({ limit: 10, after: cursor.next }) : cursor;
+    expect(after).toMatchObject({ ok: false, code: 'resync' });
+    await cellar.stop();
+    const database = new Sqlite(cellar.databasePath, { readonly: true });
+    expect(database.prepare('SELECT id FROM peers').all()).toEqual([{ id: bar.id }]);
+    expect(database.prepare('SELECT address FROM static_peers').all()).toEqual([{ address: bar.address }]);
+    database.close();
+  });
+
+  test('of a newcomer that knows none, or does not answer about it, ops are taken', async () => {
+    const bar = await openAppliance('Bar', { bulk: null });
+    await stockUp(bar);
+    const cellar = await openAppliance('Cellar', { peers: [bar.address] });
+    await equal(bar, cellar);
+    expect(kindsIn(bar.wire.received)).toContain('snapshot_request');
+    expect(opsCameIn(cellar.wire.received)).toBe(enough);
+  });
+});
+
+describe('B7 sales go on', () => {
+  test('at the maker while its file is copied and hashed, and come after it; both sides show how far it is', async () => {
+    const held = createHeldBulk();
+    const bar = await openAppliance('Bar', { bulk: held.bulk, haste: 1 });
+    await stockUp(bar);
+    held.hold(({ kind, bytes }) => kind === 'read' && bytes === snapshotStepBytes);
+    const cellar = await openAppliance('Cellar', { peers: [bar.address], haste: 1 });
+    await until('the copying waits', () => held.heldCount() === 1);
+    await bar.sell('while-it-is-copied');
+    await until('told', () => peerOf(cellar, bar)?.snapshot?.step === 'making');
+    expect(peerOf(bar, cellar)).toMatchObject({ state: 'syncing', snapshot: { direction: 'sending', step: 'making' } });
+    held.goOn();
+    await equal(bar, cellar);
+    expect(opsCameIn(cellar.wire.received)).toBe(1);
+    expect(hasTicket(cellar, 'while-it-is-copied')).toBe(true);
+  });
+});
+
+describe('B8 a transfer', () => {
+  test('cut in the middle goes on with what is missing, and the maker is asked for no other', async () => {
+    const bar = await openAppliance('Bar', { haste: 1 });
+    await stockUp(bar, 2 * enough);
+    const cable = await openCable(bar.address);
+    const held = createHeldBulk();
+    held.hold(
+      ({ file, kind, offset }) => file.endsWith('.incoming') && kind === 'write' && offset > 12 * snapshotChunkBytes,
+    );
+    const cellar = await openAppliance('Cellar', { peers: [cable.address], bulk: held.bulk, haste: 1 });
+    await until('in the middle', () => held.heldCount() > 0 && (peerOf(cellar, bar)?.snapshot?.chunksDone ?? 0) >= 13);
+    const { chunks } = peerOf(cellar, bar)?.snapshot ?? { chunks: 0 };
+    cable.cut();
+    await until('cut', () => peerOf(cellar, bar)?.snapshot === null);
+    held.goOn();
+    cable.heal();
+    cellar.appliance.mesh.reconnect();
+    await equal(bar, cellar);
+    const sent = chunksIn(bar.wire.sent).length;
+    expect(sent).toBeGreaterThanOrEqual(chunks);
+    expect(sent).toBeLessThanOrEqual(chunks + snapshotWindowChunks);
+    expect(new Set(chunksIn(bar.wire.sent).map(({ id }) => id)).size).toBe(1);
+    expect(opsCameIn(cellar.wire.received)).toBe(0);
+  });
+
+  test('cut by a restart of the newcomer goes on with what its file holds', async () => {
+    const bar = await openAppliance('Bar', { haste: 1 });
+    await stockUp(bar, 2 * enough);
+    const held = createHeldBulk();
+    held.hold(
+      ({ file, kind, offset }) => file.endsWith('.incoming') && kind === 'write' && offset > 12 * snapshotChunkBytes,
+    );
+    const [folder, who] = [newFolder(), await makeSomeone()];
+    const first = await openAppliance('Cellar', { peers: [bar.address], bulk: held.bulk, haste: 1, folder, who });
+    await until('in the middle', () => held.heldCount() > 0 && (peerOf(first, bar)?.snapshot?.chunksDone ?? 0) >= 13);
+    const { chunks } = peerOf(first, bar)?.snapshot ?? { chunks: 0 };
+    await first.stop();
+    const again = await openAppliance('Cellar', { peers: [bar.address], haste: 1, folder, who, isFirstStart: false });
+    await equal(bar, again);
+    expect(chunksIn(again.wire.received).length).toBeLessThanOrEqual(chunks - 13);
+    expect(opsCameIn(again.wire.received)).toBe(0);
+  });
+
+  test('whose maker was started again begins anew, and leaves nothing behind', async () => {
+    const [barFolder, barWho] = [newFolder(), await makeSomeone()];
+    const bar = await openAppliance('Bar', { haste: 1, folder: barFolder, who: barWho });
+    await stockUp(bar);
+    const held = createHeldBulk();
+    held.hold(({ file, kind, offset }) => file.endsWith('.incoming') && kind === 'write' && offset > 0);
+    const cellar = await openAppliance('Cellar', { peers: [bar.address], bulk: held.bulk, haste: 1 });
+    await until('in the middle', () => held.heldCount() > 0);
+    await bar.stop();
+    const again = await openAppliance('Bar', { haste: 1, folder: barFolder, who: barWho, isFirstStart: false });
+    await again.sell('after-the-restart');
+    held.goOn();
+    cellar.appliance.mesh.addPeer(again.address);
+    await equal(again, cellar);
+    expect(opsCameIn(cellar.wire.received)).toBeLessThan(10);
+    await again.stop();
+    expect(existsSync(madePath(bar.databasePath))).toBe(false);
+  });
+
+  test('is asked of one maker by two newcomers: one file serves both', async () => {
+    const bar = await openAppliance('Bar');
+    await stockUp(bar);
+    const [cellar, attic] = await Promise.all([
+      openAppliance('Cellar', { peers: [bar.address] }),
+      openAppliance('Attic', { peers: [bar.address] }),
+    ]);
+    await equal(bar, cellar, attic);
+    expect(new Set(chunksIn(bar.wire.sent).map(({ id }) => id)).size).toBe(1);
+    expect(bar.log.filter(({ message }) => message === 'a snapshot was made')).toHaveLength(1);
+  });
+});
+
+describe('C13 a snapshot', () => {
+  const altered = (read: Uint8Array): Uint8Array => {
+    const changed = read.slice();
+    changed[1000] = (changed[1000] ?? 0) ^ 1;
+    return changed;
+  };
+
+  test('with an altered chunk: it is thrown away and asked for again', async () => {
+    let times = 0;
+    const { bulk } = createHeldBulk(({ file, bytes, offset }, read) => {
+      const isServed = file.endsWith('.snapshot') && bytes === snapshotChunkBytes && offset === 3 * snapshotChunkBytes;
+      return isServed && times++ === 0 ? altered(read) : read;
+    });
+    const bar = await openAppliance('Bar', { bulk });
+    await stockUp(bar);
+    const cellar = await openAppliance('Cellar', { peers: [bar.address] });
+    await equal(bar, cellar);
+    expect(times).toBe(2);
+    expect(opsCameIn(cellar.wire.received)).toBe(0);
+    expect(alarmsOf(cellar)).toEqual([]);
+  });
+
+  test('whose chunks stay altered is given up, told, and ops are taken', async () => {
+    const { bulk } = createHeldBulk(({ file, bytes }, read) =>
+      file.endsWith('.snapshot') && bytes === snapshotChunkBytes ? altered(read) : read,
+    );
+    const bar = await openAppliance('Bar', { bulk });
+    await stockUp(bar);
+    const cellar = await openAppliance('Cellar', { peers: [bar.address] });
+    await equal(bar, cellar);
+    expect(opsCameIn(cellar.wire.received)).toBe(enough);
+    expect(alarmsOf(cellar, 'snapshot_altered')[0]?.detail).toContain('Bar');
+    expect(existsSync(incomingPath(cellar.databasePath))).toBe(false);
+  });
+
+  test.each([
+    ['a row taken out', "DELETE FROM records WHERE id = 'p7'"],
+    ['the digest of a row altered', `UPDATE records SET version = '${'0'.repeat(64)}' WHERE id = 'p7'`],
+    ['other heads', 'UPDATE origins SET head = head - 1'],
+    ['another chain head', `UPDATE origins SET head_hash = x'${'00'.repeat(32)}'`],
+    ['other stock', "INSERT INTO stock VALUES ('p7', 5, 1, 0)"],
+  ])('with %s is not what its maker signed: dropped before it counts, and ops are taken', async (_what, sql) => {
+    let isDone = false;
+    const { bulk } = createHeldBulk();
+    // Between the copying and the hashing: the hashes are right, the books are not.
+    const bar = await openAppliance('Bar', {
+      bulk: {
+        ...bulk,
+        open(path, mode) {
+          const real = bulk.open(path, mode);
+          return {
+            ...real,
+            read(offset, bytes, done) {
+              if (!isDone && path.endsWith('.snapshot')) {
+                isDone = true;
+                const database = new Sqlite(path);
+                database.exec(sql);
+                database.close();
+              }
+              real.read(offset, bytes, done);
+            },
+          };
+        },
+      },
+    });
+    await stockUp(bar);
+    const cellar = await openAppliance('Cellar', { peers: [bar.address] });
+    await equal(bar, cellar);
+    expect(isDone).toBe(true);
+    expect(opsCameIn(cellar.wire.received)).toBe(enough);
+    expect(alarmsOf(cellar, 'snapshot_unfit')).toHaveLength(1);
+    await expectUnharmed(bar, cellar);
+  });
+
+  test('of books that a second peer knows otherwise is dropped', async () => {
+    const [folder, who] = [newFolder(), await makeSomeone()];
+    const maker = await openAppliance('Bar', { folder, who });
+    await stockUp(maker);
+    const second = await openAppliance('Store', { peers: [maker.address], bulk: null });
+    await equal(maker, second);
+    await maker.stop();
+    // Row and digest together: the file agrees with itself.
+    const database = new Sqlite(maker.databasePath);
+    const { version } = database.prepare("SELECT version FROM records WHERE id = 'p7'").get() as { version: string };
+    const other = `${version.startsWith('0') ? '1' : '0'}${version.slice(1)}`;
+    database.prepare("UPDATE records SET version = ? WHERE id = 'p7'").run(other);
+    const sums = JSON.parse(
+      (database.prepare("SELECT value FROM meta WHERE key = 'sums'").get() as { value: string }).value,
+    );
+    sums.products.sum = moved(sums.products.sum, version, other);
+    database.prepare("UPDATE meta SET value = ? WHERE key = 'sums'").run(JSON.stringify(sums));
+    database.close();
+    const bar = await openAppliance('Bar', { folder, who, isFirstStart: false, haste: 1 });
+    const held = createHeldBulk();
+    held.hold(isOf('.incoming'));
+    const cellar = await openAppliance('Cellar', { peers: [bar.address], bulk: held.bulk, haste: 1 });
+    await until('chunks wait', () => held.heldCount() > 0);
+    cellar.appliance.mesh.addPeer(second.address);
+    await until('disputed', () => alarmsOf(cellar, 'snapshot_disputed').length > 0);
+    expect(alarmsOf(cellar, 'snapshot_disputed')[0]?.detail).toMatch(/Bar.*Store.*products/);
+    held.goOn();
+    await equal(second, cellar);
+    expect(opsCameIn(cellar.wire.received)).toBe(enough);
+  });
+});
+
+/** A digest's sum with one row's term exchanged for another. */
+function moved(sum: string, before: string, after: string): string {
+  const term = (text: string): bigint =>
+    [...Buffer.from(text, 'hex')].reduce((value, byte, index) => value + (BigInt(byte) << BigInt(8 * index)), 0n);
+  const words = sum.match(/.{8}/g) ?? [];
+  const value = words.reduce((total, word, index) => total + (BigInt(`0x${word}`) << BigInt(32 * index)), 0n);
+  const next = (((value - term(before) + term(after)) % 2n ** 256n) + 2n ** 256n) % 2n ** 256n;
+  return words
+    .map((_word, index) => ((next >> BigInt(32 * index)) & 0xffffffffn).toString(16).padStart(8, '0'))
+    .join('');
+}

@@ -68,6 +68,7 @@ export function createSnapshotTaker(parts: MeshParts, bulk: Bulk): SnapshotTaker
   let left = leftPart(crypto, path);
   let returnUntil = now() + snapshotReturnMs;
   let isStopped = false;
+  let isChecking = false;
 
   // Whom to ask
 
@@ -285,7 +286,7 @@ export function createSnapshotTaker(parts: MeshParts, bulk: Bulk): SnapshotTaker
   function take(of: Fetch, part: SnapshotPart): void {
     const { link, lacking } = of;
     const startedAt = now();
-    const failed = storage.replaceBooks(part.manifest, base32(ports.random.bytes(10)));
+    const failed = storage.replaceBooks(part.manifest, link.peerKeyId, newFeedId());
     if (failed) return drop(of, 'snapshot_unfit', failed.detail);
     link.exchange.itemsReceived += lacking;
     log.info('the books were taken from a snapshot', { peer: link.peer?.name, ms: Math.round(now() - startedAt) });
@@ -294,9 +295,45 @@ export function createSnapshotTaker(parts: MeshParts, bulk: Bulk): SnapshotTaker
     forget(of);
     discard();
     parts.replan();
+    check(link.peerKeyId);
+  }
+
+  const newFeedId = (): string => base32(ports.random.bytes(10));
+
+  /** The seals are looked at now that the books are in use: what a maker altered is found here at the latest. */
+  function check(maker: string): void {
+    isChecking = true;
+    storage.recheck((found) => {
+      if (found === undefined) return log.info('the books of a snapshot were checked: every seal holds');
+      const who = peers.get(maker)?.name ?? maker;
+      refusals.set(maker, now() + snapshotRefusedMs);
+      log.error('the books of a snapshot are not what was sealed', { peer: who, found });
+      alarms.raise(
+        `snapshot ${maker}`,
+        'snapshot_broken',
+        `The books that came from ${who} were not what was sealed: ${found} They are made anew from what was. Run verify there.`,
+      );
+      storage.rebuild(newFeedId(), rebuilt);
+    });
+  }
+
+  function rebuilt(failed: string | undefined): void {
+    if (failed) return log.error('the books could not be made anew', { detail: failed });
+    log.info('the books were made anew');
+    for (const link of links.values()) {
+      link.dispatch({ kind: 'announce' });
+      link.dispatch({ kind: 'askAgain' });
+    }
+    parts.replan();
   }
 
   function tick(): void {
+    if (!isChecking && !storage.trouble()) {
+      // A restart came before the end of the check.
+      isChecking = true;
+      const maker = storage.uncheckedFrom();
+      if (maker !== '') check(maker);
+    }
     const of = fetch;
     if (of) {
       const silent = now() - of.heardAt;

@@ -21,7 +21,8 @@ import { createUnit, type EncodedCommit, type Unit } from './unit.ts';
 export type Ours = {
   readonly state: StorageState;
   readonly path: string;
-  readonly newFeedId: string;
+  /** What of meta is new with these books. */
+  readonly marks: { readonly [key: string]: string };
   readonly clockMs: number;
   readonly meshMs: number;
   commitsAfter(origin: string, number: number): EncodedCommit[];
@@ -29,22 +30,25 @@ export type Ours = {
 
 type Incoming = { readonly handle: Handle; readonly memory: Memory };
 
-/** The file at `config.path` is left closed, and on disk as far as it was changed here. */
+/**
+ * The file at `config.path` is left closed, and on disk as far as it was changed here. Without facts it is made from our
+ * own journal: then what of ours does not follow on it is what was found broken, and stays behind.
+ */
 export function adoptBooks(
   ports: Ports,
   config: OpenConfig,
-  facts: SnapshotFacts,
+  facts: SnapshotFacts | null,
   ours: Ours,
 ): OpenFailure | undefined {
   const handle = openStorage(ports.openDatabase, config);
   if (!isOpen(handle)) return handle;
   try {
     const incoming = { handle, memory: createMemory() };
-    const wrong = wrongFact(ports, incoming, facts) ?? wrongSum(handle) ?? lostPast(handle, ours.state);
+    const wrong = facts && (wrongFact(ports, incoming, facts) ?? wrongSum(handle) ?? lostPast(handle, ours.state));
     if (wrong) return unfit(wrong);
-    takeOwnRows(handle, ours.path, ours.newFeedId);
+    takeOwnRows(handle, ours.path, ours.marks);
     handle.state = loadState(handle.statements, config.replicaId);
-    const left = carryOver(ports, config, incoming, ours);
+    const left = carryOver(ports, config, incoming, ours, facts !== null);
     if (left) return unfit(left);
     handle.database.pragma('wal_checkpoint(TRUNCATE)');
     return undefined;
@@ -99,7 +103,13 @@ function lostPast({ statements, state }: Handle, ours: StorageState): string | u
 }
 
 /** Ops that are here and not in the snapshot: sales of the last minutes, whoever has written them. */
-function carryOver(ports: Ports, config: OpenConfig, { handle, memory }: Incoming, ours: Ours): string | undefined {
+function carryOver(
+  ports: Ports,
+  config: OpenConfig,
+  { handle, memory }: Incoming,
+  ours: Ours,
+  mustBeAll: boolean,
+): string | undefined {
   const lacking = [...ours.state.origins.values()].filter(
     ({ origin, head }) => head > (handle.state.origins.get(origin)?.head ?? 0),
   );
@@ -107,6 +117,8 @@ function carryOver(ports: Ports, config: OpenConfig, { handle, memory }: Incomin
   const { statements } = handle;
   const { crypto, signer } = ports;
   const { shop, replicaId } = config;
+  // It was little when the snapshot was asked for; to fold more at once would hold up sales.
+  const opsMax = mustBeAll ? 2 * snapshotCarriedOpsMax : Number.POSITIVE_INFINITY;
   const context = {
     statements,
     crypto,
@@ -121,8 +133,8 @@ function carryOver(ports: Ports, config: OpenConfig, { handle, memory }: Incomin
   statements.begin.run();
   try {
     for (const origin of lacking) {
-      const left = carryOrigin(unit, origin, ours);
-      if (left) return left;
+      const left = carryOrigin(unit, origin, ours, opsMax);
+      if (left && mustBeAll) return left;
     }
     finish(unit);
     statements.commit.run();
@@ -132,7 +144,7 @@ function carryOver(ports: Ports, config: OpenConfig, { handle, memory }: Incomin
   }
 }
 
-function carryOrigin(unit: Unit, { origin, head }: OriginState, ours: Ours): string | undefined {
+function carryOrigin(unit: Unit, { origin, head }: OriginState, ours: Ours, opsMax: number): string | undefined {
   for (let number = unit.state.origins.get(origin)?.head ?? 0; number < head; ) {
     const commits = ours.commitsAfter(origin, number);
     if (commits.length === 0) return `what follows ${number} of ${origin} cannot be read here`;
@@ -143,7 +155,7 @@ function carryOrigin(unit: Unit, { origin, head }: OriginState, ours: Ours): str
         return `our own ${last} of ${origin} does not follow on it (${received?.result})`;
       number = last;
     }
-    if (unit.opCount > snapshotCarriedOpsMax) return 'too much was written here meanwhile';
+    if (unit.opCount > opsMax) return 'too much was written here meanwhile';
   }
   return undefined;
 }

@@ -23,11 +23,8 @@ export function foldTicket(unit: Unit, place: Place, header: OpHeader, payload: 
   if (!ticket) return false;
   const { body } = ticket;
   const movements = derivedMovements(ticket);
-  const terminal = textOrNull(body.terminalId);
-  const number = textOrNull(body.number);
+  const { terminal, number, customer, soldAt } = ticketColumns(ticket, header);
   const add = (rival: boolean): boolean => {
-    const customer = textOrNull(body.customerId);
-    const soldAt = soldAtMs(body.soldAt, header);
     const { arrival, key } = place;
     const row = [arrival, key, header.id, terminal, number, customer, soldAt, movements.length, Number(rival)] as const;
     return unit.statements.addTicket.run(...row).changes === 1;
@@ -55,6 +52,13 @@ export function foldTicket(unit: Unit, place: Place, header: OpHeader, payload: 
   }
   return true;
 }
+
+export const ticketColumns = ({ body }: TicketPayload, header: OpHeader) => ({
+  terminal: textOrNull(body.terminalId),
+  number: textOrNull(body.number),
+  customer: textOrNull(body.customerId),
+  soldAt: soldAtMs(body.soldAt, header),
+});
 
 export function foldMovement(
   unit: Unit,
@@ -147,9 +151,11 @@ function countTicket(
 ): void {
   countTerm(unit, 'tickets', payloadHash, sign);
   if (movements.length === 0) return;
-  const texts = movements.map((movement) => movementText(derivedMovementId(ticketId, movement.line), movement));
-  countTerm(unit, 'movements', unit.crypto.sha256(texts.join('\n')), sign, movements.length);
+  countTerm(unit, 'movements', unit.crypto.sha256(movementsText(ticketId, movements)), sign, movements.length);
 }
+
+export const movementsText = (ticketId: string, movements: readonly DerivedMovement[]): string =>
+  movements.map((movement) => movementText(derivedMovementId(ticketId, movement.line), movement)).join('\n');
 
 function moveStock(unit: Unit, product: string, quantity: number, header: OpHeader | undefined, sign: 1 | -1): void {
   const level = pendingStock(unit, product);

@@ -69,13 +69,9 @@ export function recordOpOf(row: OpRow, origin: string): RecordOp | undefined {
 function writeRow(unit: Unit, header: OpHeader, merged: MergedRecord, row: RecordTableRow | undefined): Uint8Array {
   const version = unit.crypto.sha256(recordText(header.entity, header.id, merged));
   const keys = JSON.stringify(merged.live.map((op) => keyOfDot(unit, op)));
-  const { deleted, fields } = merged;
-  const barcodes = header.entity === 'product' ? barcodesOf(fields) : [];
-  const sku = header.entity === 'product' && typeof fields['/sku'] === 'string' ? fields['/sku'] : null;
-  const archived = Number(fields['/archived'] === true);
-  const conflicted = Number(merged.conflicts.length > 0);
+  const { deleted } = merged;
+  const { barcodes, sku, archived, conflicted, search } = recordColumns(header.entity, merged);
   const seen = JSON.stringify(merged.seen);
-  const search = searchText(fields, barcodes);
   if (!row) {
     const added = unit.statements.addRecord.run(
       header.entity,
@@ -105,6 +101,18 @@ function writeRow(unit: Unit, header: OpHeader, merged: MergedRecord, row: Recor
   );
   if (header.entity === 'product') replaceBarcodes(unit, row.row, barcodes);
   return version;
+}
+
+export function recordColumns(entity: string, { fields, conflicts }: MergedRecord) {
+  const isProduct = entity === 'product';
+  const barcodes = isProduct ? barcodesOf(fields) : [];
+  return {
+    barcodes,
+    sku: isProduct && typeof fields['/sku'] === 'string' ? fields['/sku'] : null,
+    archived: Number(fields['/archived'] === true),
+    conflicted: Number(conflicts.length > 0),
+    search: searchText(fields, barcodes),
+  };
 }
 
 function replaceBarcodes(unit: Unit, row: number, barcodes: string[]): void {

@@ -63,11 +63,14 @@ export function stripOwnRows(database: BetterSqlite3.Database): void {
   database.exec('COMMIT');
 }
 
-/** Puts what is ours, from the database at `ownPath`, in the place of what the maker may have left in its own. */
+/**
+ * Puts what is ours, from the database at `ownPath`, in the place of what the maker may have left in its own. `marks`:
+ * what of meta is new with these books.
+ */
 export function takeOwnRows(
   { database, statements }: { database: BetterSqlite3.Database; statements: Statements },
   ownPath: string,
-  newFeedId: string,
+  marks: { readonly [key: string]: string },
 ): void {
   database.prepare('ATTACH ? AS own').run(ownPath);
   try {
@@ -79,8 +82,7 @@ export function takeOwnRows(
     database.exec('INSERT OR IGNORE INTO main.conflicts SELECT * FROM own.conflicts');
     database.exec(`DELETE FROM main.meta WHERE key NOT IN (${metaOfBooks})`);
     database.exec(`INSERT INTO main.meta SELECT * FROM own.meta WHERE key NOT IN (${metaOfBooks})`);
-    // The order of arrival is another one: cursors into ours lead nowhere in it.
-    writeMeta(statements, 'feed_id', newFeedId);
+    for (const [key, value] of Object.entries(marks)) writeMeta(statements, key, value);
     statements.commit.run();
   } finally {
     if (database.inTransaction) statements.rollback.run();

@@ -27,8 +27,10 @@ import {
   openStorage,
   walBytesOf,
 } from './open.ts';
-import { dropAside, incomingPath, swapSteps, takeBackAside } from './snapshot-files.ts';
-import { copyState, type StorageState, writeMeta } from './state.ts';
+import { rebuildInto } from './rebuild.ts';
+import { type Running, startRecheck } from './recheck-run.ts';
+import { dropAside, incomingPath, removeDatabase, swapSteps, takeBackAside } from './snapshot-files.ts';
+import { copyState, readMeta, type StorageState, writeMeta } from './state.ts';
 import { keepStock, levelsAfter, restoreStock, type StockLevel } from './stock.ts';
 import { settleSum } from './stock-sum.ts';
 import { createUnit, type EncodedCommit, type Unit } from './unit.ts';
@@ -72,9 +74,15 @@ export type Storage = {
   freeze(): Frozen | OpenFailure;
   /**
    * Takes the books that lie beside ours (`incomingPath`, closed and on disk) in their place, with all of ours that they
-   * lack, when they are what `facts` says. On a failure ours are as they were.
+   * lack, when they are what `facts` says. On a failure ours are as they were. They count as unchecked until they are.
    */
-  replaceBooks(facts: SnapshotFacts, newFeedId: string): OpenFailure | undefined;
+  replaceBooks(facts: SnapshotFacts, maker: string, newFeedId: string): OpenFailure | undefined;
+  /** Who made the unchecked snapshot that our books came from; "" when they did not, or were checked since. */
+  uncheckedFrom(): string;
+  /** Looks through such books beside the daily work; `done` is called once, unless we are closed before. */
+  recheck(done: (found: string | undefined) => void): void;
+  /** Makes the books anew from what is good in their journal; the rest is to be asked for again. */
+  rebuild(newFeedId: string, done: (failed: string | undefined) => void): void;
   close(): void;
 };
 
@@ -94,6 +102,7 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
   const opened: Handle = first;
   let { feedId } = opened;
   let frozen: Frozen | null = null;
+  let checking: Running | null = null;
   /**
    * The database file for reading it raw. Closing it would free the locks that SQLite has on that file in this process
    * (POSIX), so it stays open until SQLite has closed it for good.
@@ -251,7 +260,7 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
   function reopen(): void {
     retry?.cancel();
     retry = null;
-    frozen?.release();
+    stopReading();
     closeQuietly(handle?.database);
     handle = null;
     if (closed) return;
@@ -330,13 +339,15 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
   }
 
   function freeze(): Frozen | OpenFailure {
-    if (!handle || failed || unit || frozen || !ports.bulk)
+    if (!handle || failed || unit || frozen || checking || !ports.bulk)
       return { code: 'not_now', detail: 'no snapshot can be made at this moment' };
     let reader: BetterSqlite3.Database | undefined;
     try {
-      handle.database.pragma('wal_checkpoint(TRUNCATE)');
-      if (walBytesOf(config.path) > 0) return { code: 'not_now', detail: 'the database is being read by others' };
-      // With nothing in the log this reader reads the file alone, and no checkpoint writes to it until it has ended.
+      // Not one that waits for others: it would hold up sales.
+      const [result] = handle.database.pragma('wal_checkpoint(PASSIVE)') as { log: number; checkpointed: number }[];
+      if (result?.log !== result?.checkpointed)
+        return { code: 'not_now', detail: 'the database is being read by others' };
+      // All of the log is in the file: this reader reads the file alone, and no checkpoint writes to it until it has ended.
       reader = ports.openDatabase(config.path, { readonly: true });
       reader.exec('BEGIN');
       reader.prepare('SELECT count(*) FROM origins').get();
@@ -364,19 +375,53 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
     return own;
   }
 
-  function replaceBooks(facts: SnapshotFacts, newFeedId: string): OpenFailure | undefined {
+  function replaceBooks(facts: SnapshotFacts | null, maker: string, newFeedId: string): OpenFailure | undefined {
     if (!handle || failed || unit) return { code: 'not_now', detail: 'nothing can be written now' };
     const ours = handle;
     const clockMs = clock.now();
     const adopted = adoptBooks(ports, { ...config, path: incomingPath(config.path) }, facts, {
       state: ours.state,
       path: config.path,
-      newFeedId,
+      // The order of arrival is another one: cursors into ours lead nowhere in it.
+      marks: { feed_id: newFeedId, [uncheckedKey]: maker },
       clockMs,
       meshMs: clockMs + meshOffsetMs,
       commitsAfter: (origin, number) => readOwn(ours, origin, number),
     });
     return adopted ?? swap(ours);
+  }
+
+  const stopReading = (): void => {
+    frozen?.release();
+    checking?.stop();
+    checking = null;
+  };
+
+  function recheck(done: (found: string | undefined) => void): void {
+    if (!handle || failed || checking) return;
+    try {
+      checking = startRecheck(ports, config.path, config.replicaId, (found) => {
+        checking = null;
+        if (found === undefined) note(({ statements }) => writeMeta(statements, uncheckedKey, ''));
+        done(found);
+      });
+    } catch (error) {
+      log.error('the books could not be checked', { error: String(error) });
+    }
+  }
+
+  function rebuild(newFeedId: string, done: (failed: string | undefined) => void): void {
+    const path = incomingPath(config.path);
+    removeDatabase(path);
+    const fresh = createStorage(ports, { ...config, path }, { committed() {} });
+    if ('detail' in fresh) return done(fresh.detail);
+    rebuildInto(
+      ports,
+      fresh,
+      own,
+      () => closed,
+      (broken) => done(broken ?? replaceBooks(null, '', newFeedId)?.detail),
+    );
   }
 
   function readOwn(ours: Handle, origin: Origin, number: number) {
@@ -385,10 +430,11 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
   }
 
   function swap(ours: Handle): OpenFailure | undefined {
-    frozen?.release();
+    stopReading();
     const { epoch } = ours.state;
     let cause: unknown;
     try {
+      ours.database.pragma('busy_timeout = 200');
       ours.database.pragma('wal_checkpoint(TRUNCATE)');
       ours.database.close();
       handle = null;
@@ -401,6 +447,8 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
     const again = cause ? describe(cause, config.path) : restored(anew(openStorage(ports.openDatabase, config)));
     if (isOpen(again)) {
       again.state.epoch = Math.max(epoch, again.state.epoch);
+      // What we wrote and had to leave behind had numbers: they are not used for anything else.
+      if (hasLess(again.state, ours.state, originOf(config.replicaId, epoch))) startEpoch(again, epoch + 1);
       taken(again);
       return undefined;
     }
@@ -463,12 +511,15 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
     return failed;
   }
   isStarted = true;
-  return {
+  const own: Storage = {
     books,
     path: config.path,
     schema: config.migrations.map(({ when }) => when).join(' '),
     freeze,
     replaceBooks,
+    uncheckedFrom: () => readMeta(openHandle().statements, uncheckedKey, ''),
+    recheck,
+    rebuild,
     write,
     state,
     handle: openHandle,
@@ -488,7 +539,7 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
     close() {
       closed = true;
       retry?.cancel();
-      frozen?.release();
+      stopReading();
       try {
         handle?.database.pragma('wal_checkpoint(TRUNCATE)');
       } catch (error) {
@@ -499,7 +550,14 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
       raw?.close();
     },
   };
+  return own;
 }
+
+/** In meta: see `uncheckedFrom`. */
+const uncheckedKey = 'unchecked_from';
+
+const hasLess = (now: StorageState, before: StorageState, origin: Origin): boolean =>
+  (now.origins.get(origin)?.head ?? 0) < (before.origins.get(origin)?.head ?? 0);
 
 /** From here on our ops are of a new origin, also should the disk refuse to note it. */
 export function startEpoch(handle: Handle, epoch: number): void {

@@ -75,7 +75,7 @@ export function verifyCopy(
   return { findings, ...report };
 }
 
-type Find = (check: Finding['check'], detail: string) => void;
+export type Find = (check: Finding['check'], detail: string) => void;
 
 function verifyOpen(
   ports: { crypto: Crypto; signer: Signer },
@@ -93,7 +93,7 @@ function verifyOpen(
     'SELECT count(*) AS count FROM ops WHERE key BETWEEN ? AND ?',
   );
   for (const origin of state.origins.values()) {
-    const { whole, sealed } = verifyOrigin(ports.crypto, statements, shop, origin, find);
+    const { whole, sealed } = atOnce(verifyOrigin(ports.crypto, statements, shop, origin, find));
     ops += whole;
     // To peers, what lies between two seals is superseded: they would never hear of these.
     const unsealed = (stored.get(keyOf(origin.index, 1), lastKeyOf(origin.index))?.count ?? 0) - sealed;
@@ -103,14 +103,24 @@ function verifyOpen(
   return { origins: state.origins.size, ops, counts: { ...state.counts } };
 }
 
-/** Walks an origin's chain; returns how many ops it holds whole, and how many rows of ops stand under its seals. */
-function verifyOrigin(
+function atOnce<Result>(steps: Generator<undefined, Result>): Result {
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+  }
+}
+
+/**
+ * Walks an origin's chain, a commit a step; returns how many ops it holds whole, and how many rows of ops stand under its
+ * seals.
+ */
+export function* verifyOrigin(
   crypto: Crypto,
   statements: Statements,
   shop: string,
   origin: OriginState,
   find: Find,
-): { whole: number; sealed: number } {
+): Generator<undefined, { whole: number; sealed: number }> {
   const at = (number: number) => `op ${number} of origin ${origin.origin}`;
   let head = genesisHead(crypto.sha256, shop, origin.origin);
   let [end, facts, whole, sealed] = [0, 0, 0, 0];
@@ -138,6 +148,7 @@ function verifyOrigin(
       facts = seal.facts;
     }
     [head, end, whole, sealed] = [seal.after, seal.last, whole + row.live, sealed + ops.length];
+    yield;
   }
   if (end !== origin.head || !isSameBytes(head, origin.hash))
     find('heads', `The head of origin ${origin.origin} is ${origin.head}, its chain ends at ${end}.`);

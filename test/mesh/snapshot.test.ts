@@ -5,10 +5,14 @@ import { existsSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
 import { snapshotChunkBytes, snapshotOpsMin, snapshotStepBytes, snapshotWindowChunks } from '../../src/core/limits.ts';
+import { systemBulk } from '../../src/edges/bulk.ts';
+import { createSystemCrypto } from '../../src/edges/system.ts';
+import type { Bulk } from '../../src/ports.ts';
+import { recheck } from '../../src/storage/recheck.ts';
 import { incomingPath, madePath } from '../../src/storage/snapshot-files.ts';
 import { makeSomeone } from '../edges/peer-pair.ts';
 import { until } from '../waiting.ts';
-import { alarmsOf, equal, hasTicket, newFolder, openAppliance, peerOf } from './appliances.ts';
+import { alarmsOf, equal, hasTicket, newFolder, openAppliance, peerOf, type TestAppliance } from './appliances.ts';
 import { expectUnharmed } from './pair.ts';
 import { openCable } from './proxy.ts';
 import { chunksIn, createHeldBulk, enough, kindsIn, opsCameIn, stockUp } from './snapshots.ts';
@@ -211,36 +215,50 @@ describe('C13 a snapshot', () => {
     ['another chain head', `UPDATE origins SET head_hash = x'${'00'.repeat(32)}'`],
     ['other stock', "INSERT INTO stock VALUES ('p7', 5, 1, 0)"],
   ])('with %s is not what its maker signed: dropped before it counts, and ops are taken', async (_what, sql) => {
-    let isDone = false;
-    const { bulk } = createHeldBulk();
-    // Between the copying and the hashing: the hashes are right, the books are not.
-    const bar = await openAppliance('Bar', {
-      bulk: {
-        ...bulk,
-        open(path, mode) {
-          const real = bulk.open(path, mode);
-          return {
-            ...real,
-            read(offset, bytes, done) {
-              if (!isDone && path.endsWith('.snapshot')) {
-                isDone = true;
-                const database = new Sqlite(path);
-                database.exec(sql);
-                database.close();
-              }
-              real.read(offset, bytes, done);
-            },
-          };
-        },
-      },
-    });
+    const bar = await openAppliance('Bar', { bulk: alteringBetween(sql) });
     await stockUp(bar);
     const cellar = await openAppliance('Cellar', { peers: [bar.address] });
     await equal(bar, cellar);
-    expect(isDone).toBe(true);
     expect(opsCameIn(cellar.wire.received)).toBe(enough);
     expect(alarmsOf(cellar, 'snapshot_unfit')).toHaveLength(1);
     await expectUnharmed(bar, cellar);
+  });
+
+  test.each([
+    ['a price altered in an op', `UPDATE ops SET payload = replace(payload, '"/price":7,', '"/price":1,')`, enough - 1],
+    ['a ticket that is in the journal only', "UPDATE tickets SET sold_at = 0 WHERE id = 'last'", 0],
+    ['a product that nobody finds', "UPDATE records SET search = '' WHERE id = 'p7'", 0],
+  ])(
+    'with %s, which its digests do not tell: found soon after, and made anew from what is sealed',
+    async (_what, sql, came) => {
+      const bar = await openAppliance('Bar', { bulk: alteringBetween(sql) });
+      await stockUp(bar);
+      await bar.sell('last');
+      const cellar = await openAppliance('Cellar', { peers: [bar.address] });
+      await until('found', () => alarmsOf(cellar, 'snapshot_broken').length > 0);
+      await cellar.sell('sold-meanwhile');
+      await until('made anew', () => cellar.log.some(({ message }) => message === 'the books were made anew'));
+      await equal(bar, cellar);
+      expect(hasTicket(bar, 'sold-meanwhile')).toBe(true);
+      expect(cellar.appliance.books.record('product', 'p7')?.fields['/price']).toBe(7);
+      expect(cellar.appliance.books.records('product', { limit: 1, search: 'product 7' }).rows[0]?.id).toBe('p7');
+      expect(opsCameIn(cellar.wire.received)).toBeLessThanOrEqual(came + 600);
+      await expectUnharmed(bar, cellar);
+      expect(await checkedAgain(cellar)).toBe(undefined);
+    },
+  );
+
+  test('is checked after the swap, also when a restart comes between', async () => {
+    const bar = await openAppliance('Bar');
+    await stockUp(bar);
+    const [folder, who] = [newFolder(), await makeSomeone()];
+    const first = await openAppliance('Cellar', { peers: [bar.address], folder, who, haste: 1 });
+    await until('taken', () => first.log.some(({ message }) => message === 'the books were taken from a snapshot'));
+    await first.stop();
+    expect(first.log.some(({ message }) => message.includes('every seal holds'))).toBe(false);
+    const again = await openAppliance('Cellar', { peers: [bar.address], folder, who, isFirstStart: false });
+    await until('checked', () => again.log.some(({ message }) => message.includes('every seal holds')));
+    expect(alarmsOf(again)).toEqual([]);
   });
 
   test('of books that a second peer knows otherwise is dropped', async () => {
@@ -274,6 +292,44 @@ describe('C13 a snapshot', () => {
     expect(opsCameIn(cellar.wire.received)).toBe(enough);
   });
 });
+
+/** Between the copying and the hashing: the hashes are right, the books are not. */
+function alteringBetween(sql: string): Bulk {
+  let isDone = false;
+  return {
+    ...systemBulk,
+    open(path, mode) {
+      const real = systemBulk.open(path, mode);
+      return {
+        ...real,
+        read(offset, bytes, done) {
+          if (!isDone && path.endsWith('.snapshot')) {
+            isDone = true;
+            const database = new Sqlite(path);
+            const { changes } = database.prepare(sql).run();
+            database.close();
+            if (changes === 0) throw new Error('nothing was altered');
+          }
+          real.read(offset, bytes, done);
+        },
+      };
+    },
+  };
+}
+
+/** What a look through all of its books finds, with the appliance stopped. */
+async function checkedAgain(one: TestAppliance): Promise<string | undefined> {
+  await one.stop();
+  const database = new Sqlite(one.databasePath, { readonly: true });
+  try {
+    for (const steps = recheck(database, createSystemCrypto(), one.id); ; ) {
+      const step = steps.next();
+      if (step.done) return step.value;
+    }
+  } finally {
+    database.close();
+  }
+}
 
 /** A digest's sum with one row's term exchanged for another. */
 function moved(sum: string, before: string, after: string): string {

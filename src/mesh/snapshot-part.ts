@@ -13,7 +13,14 @@ import {
 } from '../core/snapshot.ts';
 import type { Bulk, Crypto, OpenFile } from '../ports.ts';
 import { parseManifest } from '../protocol/manifest.ts';
-import { incomingPath, keepPart, type PartText, readPart, removePart } from '../storage/snapshot-files.ts';
+import {
+  dropIncomingLogs,
+  incomingPath,
+  keepPart,
+  type PartText,
+  readPart,
+  removePart,
+} from '../storage/snapshot-files.ts';
 
 export type SnapshotPart = {
   readonly id: string;
@@ -51,7 +58,8 @@ export function openPart(
 ): void {
   const { crypto, bulk } = ports;
   const isSame = readPart(databasePath)?.manifest === text.manifest;
-  if (!isSame) {
+  if (isSame) dropIncomingLogs(databasePath);
+  else {
     removePart(databasePath);
     keepPart(databasePath, text);
   }

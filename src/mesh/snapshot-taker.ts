@@ -69,6 +69,8 @@ export function createSnapshotTaker(parts: MeshParts, bulk: Bulk): SnapshotTaker
   let returnUntil = now() + snapshotReturnMs;
   let isStopped = false;
   let isChecking = false;
+  /** In the file that a snapshot would come in. */
+  let isRebuilding = false;
 
   // Whom to ask
 
@@ -81,7 +83,7 @@ export function createSnapshotTaker(parts: MeshParts, bulk: Bulk): SnapshotTaker
 
   function consider(): void {
     if (fetch?.part && !fetch.second) compareElsewhere(fetch, fetch.part);
-    if (isStopped || fetch || storage.trouble() || storage.doubted.size > 0) return;
+    if (isStopped || fetch || isRebuilding || storage.trouble() || storage.doubted.size > 0) return;
     const able = [...links.values()].filter(hasOffer);
     const maker = able.find((link) => link.peerKeyId === left?.maker);
     if (!maker && isReturnAwaited()) return;
@@ -313,11 +315,13 @@ export function createSnapshotTaker(parts: MeshParts, bulk: Bulk): SnapshotTaker
         'snapshot_broken',
         `The books that came from ${who} were not what was sealed: ${found} They are made anew from what was. Run verify there.`,
       );
+      isRebuilding = true;
       storage.rebuild(newFeedId(), rebuilt);
     });
   }
 
   function rebuilt(failed: string | undefined): void {
+    isRebuilding = false;
     if (failed) return log.error('the books could not be made anew', { detail: failed });
     log.info('the books were made anew');
     for (const link of links.values()) {

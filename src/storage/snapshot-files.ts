@@ -52,6 +52,11 @@ function removeLogs(databasePath: string): void {
     for (const log of withLogs(path).slice(1)) rmSync(log, { force: true });
 }
 
+/** After a cut while the snapshot was being adopted: what was changed in it then must not be read into it later. */
+export function dropIncomingLogs(databasePath: string): void {
+  for (const log of withLogs(incomingPath(databasePath)).slice(1)) rmSync(log, { force: true });
+}
+
 function linkAside(databasePath: string): void {
   rmSync(asidePath(databasePath), { force: true });
   linkSync(databasePath, asidePath(databasePath));

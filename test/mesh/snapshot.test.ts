@@ -1,21 +1,39 @@
 // A newcomer takes the books as a file, and then what was written since: between real appliances, over real links, with
 // real files that are cut, spoilt and lied about.
 
-import { existsSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { copyFileSync, existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
+import { assets } from '../../src/assets.ts';
+import type { Heads } from '../../src/core/heads.ts';
 import { snapshotChunkBytes, snapshotOpsMin, snapshotStepBytes, snapshotWindowChunks } from '../../src/core/limits.ts';
+import { manifestMessage, type SnapshotManifest } from '../../src/core/snapshot.ts';
 import { systemBulk } from '../../src/edges/bulk.ts';
-import { createSystemCrypto } from '../../src/edges/system.ts';
 import type { Bulk } from '../../src/ports.ts';
-import { recheck } from '../../src/storage/recheck.ts';
+import { encodeChunkFrame } from '../../src/protocol/frames.ts';
+import { encodeManifest } from '../../src/protocol/manifest.ts';
 import { incomingPath, madePath } from '../../src/storage/snapshot-files.ts';
 import { makeSomeone } from '../edges/peer-pair.ts';
+import { recheckAll, rows } from '../storage/opened.ts';
 import { until } from '../waiting.ts';
-import { alarmsOf, equal, hasTicket, newFolder, openAppliance, peerOf, type TestAppliance } from './appliances.ts';
+import {
+  alarmsOf,
+  equal,
+  hasTicket,
+  newFolder,
+  openAppliance,
+  peerOf,
+  sale,
+  shopId,
+  signerOf,
+  type TestAppliance,
+} from './appliances.ts';
 import { expectUnharmed } from './pair.ts';
 import { openCable } from './proxy.ts';
 import { chunksIn, createHeldBulk, enough, kindsIn, opsCameIn, stockUp } from './snapshots.ts';
+import { enter } from './stranger.ts';
 
 const isOf =
   (suffix: string) =>
@@ -244,7 +262,7 @@ describe('C13 a snapshot', () => {
       expect(cellar.appliance.books.records('product', { limit: 1, search: 'product 7' }).rows[0]?.id).toBe('p7');
       expect(opsCameIn(cellar.wire.received)).toBeLessThanOrEqual(came + 600);
       await expectUnharmed(bar, cellar);
-      expect(await checkedAgain(cellar)).toBe(undefined);
+      expect(recheckAll(cellar.databasePath, cellar.id)).toBe(undefined);
     },
   );
 
@@ -293,6 +311,134 @@ describe('C13 a snapshot', () => {
   });
 });
 
+describe('C13 a maker that lies', () => {
+  /** Somebody of the shop who says that he holds some thousand ops, and offers what a test gives him. */
+  async function openLiar(victim: TestAppliance, honest: TestAppliance) {
+    const who = await makeSomeone();
+    const heads = honest.appliance.books.heads();
+    const stranger = await enter(victim, { by: who, heads });
+    await stranger.hears('snapshot_request');
+    await honest.stop();
+    const copy = join(newFolder(), 'offered.db');
+    copyFileSync(honest.databasePath, copy);
+    const facts = {
+      heads,
+      hashes: Object.fromEntries(
+        rows<{ origin: string; hash: string }>(copy, 'SELECT origin, lower(hex(head_hash)) AS hash FROM origins').map(
+          ({ origin, hash }) => [origin, hash],
+        ),
+      ),
+      digests: honestDigests.get(honest) ?? {},
+    };
+    const offer = (
+      change: (manifest: SnapshotManifest) => SnapshotManifest = (manifest) => manifest,
+      by = who,
+    ): void => {
+      const bytes = readFileSync(copy);
+      const hashOf = (index: number) =>
+        createHash('sha256')
+          .update(bytes.subarray(index * snapshotChunkBytes, (index + 1) * snapshotChunkBytes))
+          .digest('hex');
+      const count = Math.ceil(bytes.length / snapshotChunkBytes);
+      const manifest = encodeManifest(
+        change({
+          format: 1,
+          shop: shopId,
+          maker: who.replicaId,
+          schema: assets.migrations.map(({ when }) => when).join(' '),
+          ...facts,
+          bytes: bytes.length,
+          chunkBytes: snapshotChunkBytes,
+          chunks: Array.from({ length: count }, (_, index) => hashOf(index)).join(''),
+        }),
+      );
+      const id = createHash('sha256').update(manifest).digest('hex').slice(0, 32);
+      const signature = Buffer.from(signerOf(by).sign(manifestMessage(manifest))).toString('hex');
+      stranger.socket.on('data', () => serve());
+      let served = 0;
+      const serve = (): void => {
+        for (const message of stranger.messages.slice(served)) {
+          served += 1;
+          if (message.type !== 'snapshot_chunks') continue;
+          for (const index of message.indexes)
+            stranger.send(
+              encodeChunkFrame({
+                id,
+                index,
+                isPacked: false,
+                bytes: bytes.subarray(index * snapshotChunkBytes, (index + 1) * snapshotChunkBytes),
+              }),
+            );
+        }
+      };
+      stranger.send({ type: 'snapshot_offer', manifest, signature });
+    };
+    return { stranger, copy, offer, heads };
+  }
+  const honestDigests = new Map<TestAppliance, Record<string, string>>();
+
+  async function openVictim(): Promise<{ victim: TestAppliance; honest: TestAppliance }> {
+    const honest = await openAppliance('Honest');
+    await stockUp(honest);
+    honestDigests.set(honest, { ...honest.appliance.books.digests() });
+    return { victim: await openAppliance('Cellar', { haste: 1 }), honest };
+  }
+
+  test('of nothing is taken: what is offered by hand is what an appliance would offer', async () => {
+    const { victim, honest } = await openVictim();
+    const { offer } = await openLiar(victim, honest);
+    offer();
+    await until('taken', () => victim.appliance.books.counts().products === enough);
+  });
+
+  test.each<[string, string, (manifest: SnapshotManifest) => SnapshotManifest]>([
+    ['heads', 'snapshot_unfit', (manifest) => ({ ...manifest, heads: raised(manifest.heads) })],
+    [
+      'digests',
+      'snapshot_unfit',
+      (manifest) => ({ ...manifest, digests: { ...manifest.digests, products: '0'.repeat(64) } }),
+    ],
+    ['who made it', 'snapshot_forged', (manifest) => ({ ...manifest, maker: 'a'.repeat(26) })],
+    ['the shop', 'snapshot_forged', (manifest) => ({ ...manifest, shop: 'z'.repeat(26) })],
+  ])('about %s is found out, and its ops are asked for instead', async (_what, code, change) => {
+    const { victim, honest } = await openVictim();
+    const { offer, stranger } = await openLiar(victim, honest);
+    offer(change);
+    await until('told', () => alarmsOf(victim, code).length > 0);
+    await stranger.hears('want');
+    expect(victim.appliance.books.counts().products).toBe(0);
+    expect((await victim.run(sale('sold-on'))).ok).toBe(true);
+  });
+
+  test('signed by another is not looked at', async () => {
+    const { victim, honest } = await openVictim();
+    const { offer, stranger } = await openLiar(victim, honest);
+    offer((manifest) => manifest, await makeSomeone());
+    await until('told', () => alarmsOf(victim, 'snapshot_forged').length > 0);
+    await stranger.hears('want');
+    expect(stranger.messages.some(({ type }) => type === 'snapshot_chunks')).toBe(false);
+  });
+
+  test('by silence, as an older version is, is asked for ops', async () => {
+    const victim = await openAppliance('Cellar');
+    const stranger = await enter(victim, { heads: { [`${'a'.repeat(26)}.1`]: enough } });
+    await stranger.hears('snapshot_request');
+    await stranger.hears('want');
+    expect(stranger.messages.filter(({ type }) => type === 'snapshot_request')).toHaveLength(1);
+  });
+
+  test('of another version of the tables is asked for ops, without an alarm', async () => {
+    const { victim, honest } = await openVictim();
+    const { offer, stranger } = await openLiar(victim, honest);
+    offer((manifest) => ({ ...manifest, schema: `${manifest.schema} 1895132800000` }));
+    await stranger.hears('want');
+    expect(alarmsOf(victim)).toEqual([]);
+  });
+});
+
+const raised = (heads: Heads): Heads =>
+  Object.fromEntries(Object.entries(heads).map(([origin, number]) => [origin, number + 1000]));
+
 /** Between the copying and the hashing: the hashes are right, the books are not. */
 function alteringBetween(sql: string): Bulk {
   let isDone = false;
@@ -315,20 +461,6 @@ function alteringBetween(sql: string): Bulk {
       };
     },
   };
-}
-
-/** What a look through all of its books finds, with the appliance stopped. */
-async function checkedAgain(one: TestAppliance): Promise<string | undefined> {
-  await one.stop();
-  const database = new Sqlite(one.databasePath, { readonly: true });
-  try {
-    for (const steps = recheck(database, createSystemCrypto(), one.id); ; ) {
-      const step = steps.next();
-      if (step.done) return step.value;
-    }
-  } finally {
-    database.close();
-  }
 }
 
 /** A digest's sum with one row's term exchanged for another. */

@@ -19,7 +19,7 @@ import { appendRemote } from '../../src/storage/receive.ts';
 import type { Unit } from '../../src/storage/unit.ts';
 import { copyDatabase, verifyCopy } from '../../src/storage/verify.ts';
 import { type ToldBooks, toldBy } from './journal-oracle.ts';
-import { createFaultyDisk, type FaultyDisk, newFolder, type OpenedBooks, openBooks } from './opened.ts';
+import { createFaultyDisk, type FaultyDisk, newFolder, type OpenedBooks, openBooks, recheckAll } from './opened.ts';
 
 vi.mock('../../src/core/limits.ts', async (original) => ({
   ...(await original<typeof import('../../src/core/limits.ts')>()),
@@ -319,6 +319,7 @@ function verify({ path, signer, replicaId }: OpenedBooks): void {
   const copy = join(newFolder(), 'copy.db');
   copyDatabase(openDatabase, path, copy);
   expect(verifyCopy({ crypto: createSystemCrypto(), signer, openDatabase }, copy, replicaId).findings).toEqual([]);
+  expect(recheckAll(path, replicaId)).toBe(undefined);
 }
 
 function openAppliance(aheadMs: number): Appliance {

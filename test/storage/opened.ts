@@ -16,12 +16,14 @@ import type { TicketBody } from '../../src/commands/ticket-body.ts';
 import type { Command, Outcome } from '../../src/core/command.ts';
 import { replicaIdOf } from '../../src/core/identity.ts';
 import type { JsonObject } from '../../src/core/json.ts';
+import { systemBulk } from '../../src/edges/bulk.ts';
 import { createOpenDatabase, createSystemCrypto, systemRandom, systemTimers } from '../../src/edges/system.ts';
-import type { OpenDatabase, Ports, Signer } from '../../src/ports.ts';
+import type { Bulk, OpenDatabase, Ports, Signer } from '../../src/ports.ts';
 import { decodeCommit } from '../../src/protocol/commit-codec.ts';
 import { createGroupCommit } from '../../src/storage/group-commit.ts';
 import type { OpenConfig, OpenFailure } from '../../src/storage/open.ts';
 import { appendRemote } from '../../src/storage/receive.ts';
+import { recheck } from '../../src/storage/recheck.ts';
 import { createStorage, type Storage } from '../../src/storage/storage.ts';
 import { silentLog } from '../edges/peer-pair.ts';
 import { saleBody } from '../mesh/appliances.ts';
@@ -30,6 +32,7 @@ export const shop = 'abcdefghijklmnopqrstuvwxyz';
 
 export type OpenedBooks = {
   readonly storage: Storage;
+  readonly ports: Ports & { readonly bulk: Bulk };
   readonly signer: Signer;
   readonly replicaId: string;
   readonly folder: string;
@@ -50,6 +53,7 @@ export type OpenedOptions = {
   openDatabase?: OpenDatabase;
   clock?: { now: number };
   config?: Partial<OpenConfig>;
+  bulk?: Bulk;
 };
 
 export const isOpened = (opened: OpenedBooks | OpenFailure): opened is OpenedBooks => 'storage' in opened;
@@ -67,7 +71,7 @@ export function tryToOpen(options: OpenedOptions = {}): OpenedBooks | OpenFailur
   const system = createSystemCrypto();
   const replicaId = replicaIdOf(system.sha256, signer.publicKey);
   const path = join(folder, 'books.db');
-  const ports: Ports = {
+  const ports: Ports & { bulk: Bulk } = {
     clock: { now: () => clock.now, monotonic: () => performance.now() },
     timers: systemTimers,
     random: systemRandom,
@@ -76,6 +80,7 @@ export function tryToOpen(options: OpenedOptions = {}): OpenedBooks | OpenFailur
     log: silentLog,
     transport: { dial() {} },
     openDatabase: options.openDatabase ?? createOpenDatabase(),
+    bulk: options.bulk ?? systemBulk,
   };
   const config: OpenConfig = {
     path,
@@ -98,6 +103,7 @@ export function tryToOpen(options: OpenedOptions = {}): OpenedBooks | OpenFailur
   onTestFinished(close);
   return {
     storage,
+    ports,
     signer,
     replicaId,
     folder,
@@ -135,6 +141,20 @@ export function rows<Row>(path: string, sql: string, ...values: (string | number
   const database = new Sqlite(path, { readonly: true });
   try {
     return database.prepare(sql).all(...values) as Row[];
+  } finally {
+    database.close();
+  }
+}
+
+/** What a look through all of the books finds, as it is made after a snapshot was taken. */
+export function recheckAll(path: string, replicaId: string): string | undefined {
+  const database = new Sqlite(path, { readonly: true });
+  database.exec('BEGIN');
+  try {
+    for (const steps = recheck(database, createSystemCrypto(), replicaId); ; ) {
+      const step = steps.next();
+      if (step.done) return step.value;
+    }
   } finally {
     database.close();
   }

@@ -8,7 +8,7 @@ import { patchRecord } from '../../src/commands/patch-record.ts';
 import { arrivalsBehindMax, pageBytes } from '../../src/core/limits.ts';
 import { createOpenDatabase, createSystemCrypto } from '../../src/edges/system.ts';
 import { copyDatabase, verifyCopy } from '../../src/storage/verify.ts';
-import { carry, edit, newFolder, type OpenedBooks, openBooks, rows } from './opened.ts';
+import { carry, edit, newFolder, type OpenedBooks, openBooks, recheckAll, rows } from './opened.ts';
 
 const openDatabase = createOpenDatabase();
 
@@ -53,6 +53,7 @@ describe('nothing is found', () => {
     for (const books of await livedThrough()) {
       const report = verify(books);
       expect(report.findings).toEqual([]);
+      expect(recheckAll(books.path, books.replicaId)).toBe(undefined);
       expect(report.counts.tickets).toBe(books.storage.books.counts().tickets);
       expect(report.ops).toBeGreaterThan(5);
       const again = books.reopen();

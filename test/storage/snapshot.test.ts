@@ -1,0 +1,240 @@
+// Snapshots at the level of files: what one holds, that it is of one moment, and the swap of one database for another,
+// cut between any two of its steps.
+
+import { copyFileSync, cpSync, existsSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { snapshotSpareBytes } from '../../src/core/limits.ts';
+import { systemBulk } from '../../src/edges/bulk.ts';
+import { type Made, type MakeFailure, makeSnapshot } from '../../src/storage/make-snapshot.ts';
+import { asidePath, incomingPath, madePath, swapSteps } from '../../src/storage/snapshot-files.ts';
+import { applianceTables, booksTables, tablesOf } from '../../src/storage/snapshot-tables.ts';
+import {
+  carry,
+  edit,
+  isOpened,
+  newFolder,
+  type OpenedBooks,
+  openBooks,
+  recheckAll,
+  rows,
+  tryToOpen,
+} from './opened.ts';
+
+const made = (books: OpenedBooks): Promise<Made | MakeFailure> =>
+  new Promise((resolve) => {
+    const { ports, storage, replicaId } = books;
+    const config = { shop: 'abcdefghijklmnopqrstuvwxyz', replicaId, schema: storage.schema };
+    const begun = makeSnapshot(ports, storage, config, resolve);
+    if ('ok' in begun) resolve(begun);
+  });
+
+async function madeWell(books: OpenedBooks): Promise<Made> {
+  const result = await made(books);
+  if (!result.ok) throw new Error(result.detail);
+  return result;
+}
+
+/** The snapshot of one, laid where another takes it from. */
+async function handOver(from: OpenedBooks, to: OpenedBooks): Promise<Made> {
+  const snapshot = await madeWell(from);
+  copyFileSync(madePath(from.path), incomingPath(to.path));
+  return snapshot;
+}
+
+async function sellMany(books: OpenedBooks, prefix: string, count = 50): Promise<void> {
+  for (let index = 0; index < count; index++) await books.sell(`${prefix}-${index}`);
+}
+
+const ticketsOf = (books: OpenedBooks): number => books.storage.books.counts().tickets;
+
+describe('B3 a snapshot', () => {
+  test('knows of every table whether it is of the books or of one appliance', () => {
+    const { storage } = openBooks();
+    expect(tablesOf(storage.handle().database)).toEqual([...booksTables, ...applianceTables].sort());
+  });
+
+  test('is of one moment: what is sold and checkpointed while it is copied is not in it, and none of it waits', async () => {
+    const books = openBooks();
+    await sellMany(books, 'before');
+    const digests = books.storage.books.digests();
+    const making = madeWell(books);
+    await sellMany(books, 'meanwhile', 500);
+    books.storage.handle().database.pragma('wal_checkpoint(PASSIVE)');
+    expect(ticketsOf(books)).toBe(550);
+    const { facts, manifest } = await making;
+    expect(facts.digests).toEqual(digests);
+    expect(rows(madePath(books.path), 'SELECT id FROM tickets')).toHaveLength(50);
+    expect(JSON.parse(manifest)).toMatchObject({ maker: books.replicaId, digests });
+    expect(rows(books.path, 'SELECT id FROM tickets')).toHaveLength(550);
+  });
+
+  test('tells nothing of its maker alone, not even in pages that are free', async () => {
+    const books = openBooks();
+    await books.sell('sold');
+    books.storage.note(({ database, statements }) => {
+      database.prepare("INSERT INTO static_peers VALUES ('secret-place:3031')").run();
+      statements.setMeta.run('mesh_enabled', '"secret-switch"');
+      statements.addEvidence.run(0, 'o', 1, 'secret-reason', new Uint8Array(20_000));
+    });
+    await madeWell(books);
+    const bytes = readFileSync(madePath(books.path)).toString('latin1');
+    expect(bytes).toContain('sold');
+    expect(bytes).not.toMatch(/secret/);
+    expect(rows(books.path, 'SELECT address FROM static_peers')).toHaveLength(1);
+  });
+
+  test('is made again and again of a database that goes on being written, each of its own moment', async () => {
+    const books = openBooks();
+    for (let round = 1; round <= 3; round++) {
+      await sellMany(books, `round-${round}`, 20);
+      const { facts, file } = await madeWell(books);
+      file.close();
+      expect(Object.values(facts.heads)).toEqual([20 * round]);
+    }
+  });
+
+  test('B8 is not made where there is no room, nor two at once; nothing is left behind', async () => {
+    const bulk = { ...systemBulk, freeBytes: () => snapshotSpareBytes };
+    const books = openBooks({ bulk });
+    expect(await made(books)).toMatchObject({ ok: false, detail: expect.stringContaining('no room') });
+    expect(existsSync(madePath(books.path))).toBe(false);
+    const other = openBooks();
+    const first = madeWell(other);
+    expect(await made(other)).toMatchObject({ ok: false });
+    await first;
+  });
+});
+
+describe('B1 books that are replaced', () => {
+  async function pair(): Promise<{ maker: OpenedBooks; newcomer: OpenedBooks }> {
+    const [maker, newcomer] = [openBooks(), openBooks()];
+    await sellMany(maker, 'maker');
+    await newcomer.sell('own');
+    return { maker, newcomer };
+  }
+
+  test('hold all of both, and count as unchecked until they were looked through, also after a restart', async () => {
+    const { maker, newcomer } = await pair();
+    const { facts } = await handOver(maker, newcomer);
+    expect(newcomer.storage.replaceBooks(facts, maker.replicaId, 'anew')).toBe(undefined);
+    expect(ticketsOf(newcomer)).toBe(51);
+    expect((await newcomer.sell('after')).ok).toBe(true);
+    carry(newcomer, maker);
+    expect(maker.storage.books.digests()).toEqual(newcomer.storage.books.digests());
+    expect(newcomer.storage.handle().feedId).toBe('anew');
+    const again = newcomer.reopen();
+    expect(again.storage.uncheckedFrom()).toBe(maker.replicaId);
+    expect(await new Promise((resolve) => again.storage.recheck(resolve))).toBe(undefined);
+    expect(again.storage.uncheckedFrom()).toBe('');
+    expect([existsSync(asidePath(again.path)), existsSync(incomingPath(again.path))]).toEqual([false, false]);
+  });
+
+  test('are not, when they do not show the history that is held here', async () => {
+    const { maker, newcomer } = await pair();
+    const folder = newFolder();
+    carry(maker, newcomer);
+    // The maker's disk is put back to before, and it goes on under the same numbers.
+    const { signer } = maker;
+    const other = openBooks({ folder, signer });
+    await sellMany(other, 'otherwise', 60);
+    const { facts } = await handOver(other, newcomer);
+    const failed = newcomer.storage.replaceBooks(facts, maker.replicaId, 'anew');
+    expect(failed?.detail).toContain('does not show the history');
+    expect(ticketsOf(newcomer)).toBe(51);
+    expect((await newcomer.sell('goes-on')).ok).toBe(true);
+  });
+
+  test.each([
+    ['no database', (path: string) => writeFileSync(path, 'x'.repeat(9000))],
+    ['a file cut short', (path: string) => truncateSync(path, 16_384)],
+    ['an empty file', (path: string) => writeFileSync(path, '')],
+    ['books of another shop', (path: string) => edit(path, `UPDATE meta SET value = '"zzz"' WHERE key = 'shop'`)],
+    ['a digest that is not that of the rows', (path: string) => edit(path, 'DELETE FROM tickets WHERE seq = 3')],
+  ])('are not by %s', async (_what, spoil) => {
+    const { maker, newcomer } = await pair();
+    const { facts } = await handOver(maker, newcomer);
+    spoil(incomingPath(newcomer.path));
+    expect(newcomer.storage.replaceBooks(facts, maker.replicaId, 'anew')).toBeDefined();
+    expect(ticketsOf(newcomer)).toBe(1);
+    expect((await newcomer.sell('goes-on')).ok).toBe(true);
+    expect(newcomer.storage.handle().feedId).toBe('feed');
+    expect(newcomer.reopen().storage.books.counts().tickets).toBe(2);
+  });
+
+  test('cut by a power cut between any two steps are the old ones or the new, whole', async () => {
+    const { maker, newcomer } = await pair();
+    await handOver(maker, newcomer);
+    const stages: string[] = [];
+    const { length } = swapSteps(newcomer.path);
+    // What is put into the new books before is not of the swap: here they are the maker's alone, to be told apart.
+    const ready = newFolder();
+    newcomer.close();
+    cpSync(newcomer.folder, ready, { recursive: true });
+    for (let cut = 0; cut <= length; cut++) {
+      const folder = newFolder();
+      cpSync(ready, folder, { recursive: true });
+      const path = join(folder, 'books.db');
+      for (const step of swapSteps(path).slice(0, cut)) step.run();
+      const after = tryToOpen({ folder, signer: newcomer.signer });
+      if (!isOpened(after)) throw new Error(after.detail);
+      stages.push(ticketsOf(after) === 50 ? 'new' : ticketsOf(after) === 1 ? 'old' : 'neither');
+      expect(recheckAll(path, newcomer.replicaId)).toBe(undefined);
+      expect((await after.sell('goes-on')).ok).toBe(true);
+      expect(existsSync(asidePath(path))).toBe(false);
+      after.close();
+    }
+    expect(stages).toEqual(['old', 'old', 'old', 'old', 'new', 'new']);
+  });
+
+  test('are the old ones again when the new ones do not open after a cut', async () => {
+    const { maker, newcomer } = await pair();
+    await handOver(maker, newcomer);
+    newcomer.close();
+    for (const step of swapSteps(newcomer.path)) step.run();
+    truncateSync(newcomer.path, 16_384);
+    const again = newcomer.reopen();
+    expect(ticketsOf(again)).toBe(1);
+  });
+
+  test('keep their numbers, epoch and settings over it', async () => {
+    const { maker, newcomer } = await pair();
+    newcomer.storage.note(({ statements }) => statements.setMeta.run('mesh_enabled', 'false'));
+    const { facts } = await handOver(maker, newcomer);
+    newcomer.storage.replaceBooks(facts, maker.replicaId, 'anew');
+    await newcomer.sell('second');
+    expect(newcomer.storage.books.heads()[`${newcomer.replicaId}.1`]).toBe(2);
+    expect(rows(newcomer.path, "SELECT value FROM meta WHERE key = 'mesh_enabled'")).toEqual([{ value: 'false' }]);
+  });
+});
+
+describe('C13 books that were found broken', () => {
+  test('are made anew from what is good in them; what is not is left for peers, and numbers are not used twice', async () => {
+    const first = openBooks();
+    const peer = openBooks();
+    await sellMany(peer, 'peer', 30);
+    carry(peer, first);
+    await sellMany(first, 'own', 30);
+    // Nothing of it is left in memory.
+    const books = first.reopen();
+    books.storage.handle().database.pragma('wal_checkpoint(TRUNCATE)');
+    for (const id of ['peer-20', 'own-25'])
+      expect(
+        edit(
+          books.path,
+          "UPDATE ops SET payload = replace(payload, 'Coffee', 'Tea') WHERE key = (SELECT op FROM tickets WHERE id = ?)",
+          id,
+        ),
+      ).toBe(1);
+    const found = await new Promise((resolve) => books.storage.recheck(resolve));
+    expect(found).toMatch(/was altered/);
+    const failed = await new Promise((resolve) => books.storage.rebuild('anew', resolve));
+    expect(failed).toBe(undefined);
+    expect(ticketsOf(books)).toBe(20 + 25);
+    await books.sell('after');
+    expect(books.storage.books.heads()).toMatchObject({ [`${books.replicaId}.1`]: 25, [`${books.replicaId}.2`]: 1 });
+    carry(peer, books);
+    expect(ticketsOf(books)).toBe(30 + 25 + 1);
+    expect(recheckAll(books.path, books.replicaId)).toBe(undefined);
+  });
+});

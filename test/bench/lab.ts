@@ -42,6 +42,8 @@ export type Lab = {
   load(order: Omit<Order, 'run'>): Promise<Outcome>;
   readonly shopKey: string;
   readonly adminToken: string;
+  /** What every appliance runs. */
+  readonly file: string;
   /** Ends what still runs; the folders stay until `close`. */
   stopAll(): Promise<void>;
   close(): Promise<void>;
@@ -114,6 +116,7 @@ export function createLab(builtFile: string, nodeArgs: readonly string[]): Lab {
     folder,
     start,
     load,
+    file,
     shopKey,
     adminToken,
     child: async (module, args) => ({ said: await firstMessage(run(module, args), module) }),

@@ -7,6 +7,7 @@ import { type Figure, inMs, type Row, type Setting } from './figure.ts';
 import type { BenchAppliance, Lab } from './lab.ts';
 import { meshAddress, postAll, untilCount } from './shop.ts';
 import { medianOf } from './statistics.ts';
+import { smallProduct } from './tickets.ts';
 
 export const newcomer: Figure = { name: 'newcomer', run };
 
@@ -14,21 +15,15 @@ const smallProductCount = 100_000;
 const msMax = 600;
 const ratioMax = 8;
 
-const smallProducts = (count: number) =>
-  Array.from({ length: count }, (_, index) => ({
-    id: `product-${index}`,
-    sku: `SKU-${index}`,
-    name: `Product number ${index}`,
-    price: 450,
-    currency: 'EUR',
-    taxRate: 1000,
-  }));
-
 async function run({ lab, link, quick, note }: Setting): Promise<Row[]> {
   const count = quick ? 20_000 : smallProductCount;
   const folder = lab.folder();
   const first = await lab.start('full', { folder });
-  await postAll(first.admin, '/api/v1/products', smallProducts(count));
+  await postAll(
+    first.admin,
+    '/api/v1/products',
+    Array.from({ length: count }, (_, index) => smallProduct(index)),
+  );
   await first.stop();
   const anew: number[] = [];
   const ready: number[] = [];

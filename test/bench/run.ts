@@ -1,5 +1,5 @@
 // `npm run bench`: the promised figures, measured on the built file, each beside a limit measured in the same run. Exit 1
-// when one is missed. Options: --only NAME (repeat), --quick (under a minute, ratios only), --report (never exit 1),
+// when one is missed. `--only newcomer-lab` needs root and a network lab. Options: --only NAME (repeat), --quick (under a minute, ratios only), --report (never exit 1),
 // --file PATH (a built file; without it one is built), --bun (idle figures on Bun too), --cpu-prof DIR.
 
 import { execFileSync } from 'node:child_process';
@@ -15,6 +15,7 @@ import { idle, idleOnBun } from './idle.ts';
 import { createLab } from './lab.ts';
 import { linkUp } from './link-up.ts';
 import { newcomer } from './newcomer.ts';
+import { newcomerLab } from './newcomer-lab.ts';
 import { readable } from './readable.ts';
 import { replicated } from './replicated.ts';
 import { start } from './start.ts';
@@ -25,6 +26,7 @@ const figures: readonly Figure[] = [
   readable,
   catchUp,
   newcomer,
+  newcomerLab,
   linkUp,
   idle,
   idleOnBun,
@@ -46,7 +48,7 @@ const root = join(import.meta.dirname, '../..');
 
 async function main(): Promise<number> {
   const chosen = figures.filter(({ name }) =>
-    flags.only ? flags.only.includes(name) : name !== idleOnBun.name || flags.bun,
+    flags.only ? flags.only.includes(name) : (name !== idleOnBun.name || flags.bun) && name !== newcomerLab.name,
   );
   if (chosen.length === 0) {
     console.error(`--only takes one of: ${figures.map(({ name }) => name).join(', ')}`);

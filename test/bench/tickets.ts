@@ -21,6 +21,16 @@ export const products = (count: number) =>
     category: 'bench',
   }));
 
+/** A product with the least that a till needs. */
+export const smallProduct = (index: number) => ({
+  id: `small-${index}`,
+  sku: `S-${index}`,
+  name: `Product number ${index}`,
+  price: 450,
+  currency: 'EUR',
+  taxRate: 1000,
+});
+
 /** As `products`, each 1 KB. */
 export const largeProducts = (count: number) =>
   products(count).map((product) => ({

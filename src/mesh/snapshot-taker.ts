@@ -54,7 +54,9 @@ type Fetch = {
   packed: boolean | null;
   badCount: number;
   second: { readonly link: Link; readonly askedAt: number; differs: string | null } | null;
+  /** All of it is here; and was found to be what its maker signed. */
   isWhole: boolean;
+  isSound: boolean;
 };
 
 export function createSnapshotTaker(parts: MeshParts, bulk: Bulk): SnapshotTaker {
@@ -115,6 +117,7 @@ export function createSnapshotTaker(parts: MeshParts, bulk: Bulk): SnapshotTaker
       badCount: 0,
       second: null,
       isWhole: false,
+      isSound: false,
     };
     tell(link, { type: 'snapshot_request', have: left?.id ?? '' });
   }
@@ -262,7 +265,7 @@ export function createSnapshotTaker(parts: MeshParts, bulk: Bulk): SnapshotTaker
       const who = peers.get(link.peerKeyId)?.name ?? link.peerKeyId;
       return drop(of, 'snapshot_disputed', `${who} holds something else: ${differs}`);
     }
-    if (of.isWhole && of.part) take(of, of.part);
+    if (of.isSound && of.part) take(of, of.part);
   }
 
   /** Silence is no word against it: the other may be of an older version, or gone. */
@@ -280,7 +283,13 @@ export function createSnapshotTaker(parts: MeshParts, bulk: Bulk): SnapshotTaker
     part.finish((error) =>
       guarded(of, () => {
         if (error) return giveUp(of, `it cannot be written: ${error.message}`);
-        if (!isOpinionAwaited(of)) take(of, part);
+        storage.inspect(part.manifest, (failed) =>
+          guarded(of, () => {
+            if (failed) return drop(of, 'snapshot_unfit', failed.detail);
+            of.isSound = true;
+            if (!isOpinionAwaited(of)) take(of, part);
+          }),
+        );
       }),
     );
   }
@@ -288,7 +297,7 @@ export function createSnapshotTaker(parts: MeshParts, bulk: Bulk): SnapshotTaker
   function take(of: Fetch, part: SnapshotPart): void {
     const { link, lacking } = of;
     const startedAt = now();
-    const failed = storage.replaceBooks(part.manifest, link.peerKeyId, newFeedId());
+    const failed = storage.replaceBooks(link.peerKeyId, newFeedId());
     if (failed) return drop(of, 'snapshot_unfit', failed.detail);
     link.exchange.itemsReceived += lacking;
     log.info('the books were taken from a snapshot', { peer: link.peer?.name, ms: Math.round(now() - startedAt) });
@@ -341,10 +350,10 @@ export function createSnapshotTaker(parts: MeshParts, bulk: Bulk): SnapshotTaker
     const of = fetch;
     if (of) {
       const silent = now() - of.heardAt;
-      if (of.isWhole && of.part && !isOpinionAwaited(of)) take(of, of.part);
+      if (of.isSound && of.part && !isOpinionAwaited(of)) take(of, of.part);
       else if (!of.manifest && silent > snapshotSilenceMs)
         giveUp(of, 'it does not answer: it may be of an older version');
-      else if (silent > snapshotStallMs) giveUp(of, 'it does not send what it offered');
+      else if (!of.isWhole && silent > snapshotStallMs) giveUp(of, 'it does not send what it offered');
       return;
     }
     consider();

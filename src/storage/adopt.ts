@@ -1,5 +1,5 @@
-// Books that came as a file, made ready to be ours: checked against what its maker signed and against what we hold, with
-// our own rows put in, and with every op of ours that it lacks. Nothing of ours is changed here.
+// Books that came as a file, made ready to be ours: checked against what its maker signed (in steps, ahead of the rest) and
+// against what we hold, with our own rows put in, and with every op of ours that it lacks. Nothing of ours is changed here.
 
 import { snapshotCarriedOpsMax } from '../core/limits.ts';
 import { hex } from '../core/op.ts';
@@ -7,7 +7,6 @@ import type { SnapshotFacts } from '../core/snapshot.ts';
 import type { Ports } from '../ports.ts';
 import { decodeCommit } from '../protocol/commit-codec.ts';
 import { finish } from './append.ts';
-import { createBooks } from './books.ts';
 import { compareBranch } from './branch.ts';
 import { createMemory, type Memory } from './memory.ts';
 import { closeQuietly, describe, type Handle, isOpen, type OpenConfig, type OpenFailure, openStorage } from './open.ts';
@@ -15,7 +14,7 @@ import { appendRemote } from './receive.ts';
 import { takeOwnRows } from './snapshot-tables.ts';
 import { copyState, loadState, type OriginState, type StorageState } from './state.ts';
 import { restoreStock } from './stock.ts';
-import { wrongSum } from './sums.ts';
+import { wrongFact } from './sums.ts';
 import { createUnit, type EncodedCommit, type Unit } from './unit.ts';
 
 export type Ours = {
@@ -30,25 +29,45 @@ export type Ours = {
 
 type Incoming = { readonly handle: Handle; readonly memory: Memory };
 
+/** Whether the file at `config.path` holds what its maker signed. It is closed again at the end, or when it is left. */
+export function* inspectBooks(
+  ports: Ports,
+  config: OpenConfig,
+  facts: SnapshotFacts,
+): Generator<undefined, OpenFailure | undefined> {
+  const handle = openStorage(ports.openDatabase, config);
+  if (!isOpen(handle)) return handle;
+  try {
+    const wrong = yield* wrongFact(handle, ports.crypto, facts);
+    return wrong === undefined ? undefined : unfit(wrong);
+  } catch (error) {
+    return describe(error, config.path);
+  } finally {
+    closeQuietly(handle.database);
+  }
+}
+
 /**
- * The file at `config.path` is left closed, and on disk as far as it was changed here. Without facts it is made from our
- * own journal: then what of ours does not follow on it is what was found broken, and stays behind.
+ * The file at `config.path` is left closed, and on disk as far as it was changed here. When it is made from our own
+ * journal, what of ours does not follow on it is what was found broken, and stays behind.
  */
 export function adoptBooks(
   ports: Ports,
   config: OpenConfig,
-  facts: SnapshotFacts | null,
   ours: Ours,
+  source: 'maker' | 'own journal',
 ): OpenFailure | undefined {
   const handle = openStorage(ports.openDatabase, config);
   if (!isOpen(handle)) return handle;
   try {
-    const incoming = { handle, memory: createMemory() };
-    const wrong = facts && (wrongFact(ports, incoming, facts) ?? wrongSum(handle) ?? lostPast(handle, ours.state));
-    if (wrong) return unfit(wrong);
+    const memory = createMemory();
+    const mustBeAll = source === 'maker';
+    const lost = mustBeAll ? lostPast(handle, ours.state) : undefined;
+    if (lost) return unfit(lost);
     takeOwnRows(handle, ours.path, ours.marks);
     handle.state = loadState(handle.statements, config.replicaId);
-    const left = carryOver(ports, config, incoming, ours, facts !== null);
+    restoreStock(handle.statements, handle.state, memory.stock);
+    const left = carryOver(ports, config, { handle, memory }, ours, mustBeAll);
     if (left) return unfit(left);
     handle.database.pragma('wal_checkpoint(TRUNCATE)');
     return undefined;
@@ -60,36 +79,6 @@ export function adoptBooks(
 }
 
 const unfit = (detail: string): OpenFailure => ({ code: 'snapshot_unfit', detail });
-
-/** Heads, chain heads and digests of a database, to be signed or compared. */
-export function factsOf({ state }: Handle, digests: Record<string, string>): SnapshotFacts {
-  const held = [...state.origins.values()].filter(({ head }) => head > 0);
-  return {
-    heads: Object.fromEntries(held.map(({ origin, head }) => [origin, head])),
-    hashes: Object.fromEntries(held.map(({ origin, hash }) => [origin, hex(hash)])),
-    digests,
-  };
-}
-
-function wrongFact(ports: Ports, { handle, memory }: Incoming, facts: SnapshotFacts): string | undefined {
-  restoreStock(handle.statements, handle.state, memory.stock);
-  const books = createBooks({
-    handle: () => handle,
-    handleIfOpen: () => handle,
-    state: () => handle.state,
-    pendingStock: () => undefined,
-    memory,
-    crypto: ports.crypto,
-  });
-  const found = factsOf(handle, { ...books.digests() });
-  const differing = (['heads', 'hashes', 'digests'] as const).filter((name) => !isSameMap(found[name], facts[name]));
-  return differing.length > 0 ? `its ${differing.join(', ')} are not what its maker signed` : undefined;
-}
-
-type Flat = { readonly [key: string]: string | number };
-
-const isSameMap = (a: Flat, b: Flat): boolean =>
-  Object.keys(a).length === Object.keys(b).length && Object.entries(a).every(([key, value]) => b[key] === value);
 
 /** What we hold and it should hold, too, must be the same history. In doubt it is not taken: ops are, one by one. */
 function lostPast({ statements, state }: Handle, ours: StorageState): string | undefined {

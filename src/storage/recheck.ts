@@ -8,10 +8,11 @@ import { addTerm, type DigestSum, digestZero } from '../core/digest.ts';
 import { derivedMovements, readMovementPayload, readTicketPayload } from '../core/facts.ts';
 import { mergeRecord, recordText } from '../core/merge.ts';
 import { hex, type OpHeader, parseHeader, parsePayload } from '../core/op.ts';
-import type { Crypto } from '../ports.ts';
+import type { Crypto, Ports } from '../ports.ts';
 import { movementsText, movementText, ticketColumns } from './fold-facts.ts';
 import { liveOps, recordColumns } from './fold-records.ts';
 import { createMemory } from './memory.ts';
+import { closeQuietly } from './open.ts';
 import { loadState, type OriginState, readMeta, type StorageState, type SummedPart, summedParts } from './state.ts';
 import {
   type MovementTableRow,
@@ -22,6 +23,21 @@ import {
 } from './statements.ts';
 import { levelsAfter, restoreStock } from './stock.ts';
 import { verifyOrigin } from './verify.ts';
+
+/** The same on a connection of its own, at the moment of the first step; the write-ahead log grows until it is closed. */
+export function* recheckFile(
+  { openDatabase, crypto }: Pick<Ports, 'openDatabase' | 'crypto'>,
+  path: string,
+  replicaId: string,
+): Steps {
+  const database = openDatabase(path, { readonly: true });
+  try {
+    database.exec('BEGIN');
+    return yield* recheck(database, crypto, replicaId);
+  } finally {
+    closeQuietly(database);
+  }
+}
 
 /** `database`: a connection with a read transaction open. Ends with the first thing that is wrong, as a sentence. */
 export function* recheck(

@@ -11,7 +11,7 @@ import { commitBytesMax, pageBytes, walBytesAlarm, walBytesSoft } from '../core/
 import { isSameBytes } from '../core/op.ts';
 import type { SnapshotFacts } from '../core/snapshot.ts';
 import type { OpenFile, Ports, TimerHandle } from '../ports.ts';
-import { adoptBooks, factsOf } from './adopt.ts';
+import { adoptBooks, inspectBooks } from './adopt.ts';
 import { finish } from './append.ts';
 import { createBooks } from './books.ts';
 import { createRecentCommits, readCommits } from './journal.ts';
@@ -28,11 +28,13 @@ import {
   walBytesOf,
 } from './open.ts';
 import { rebuildInto } from './rebuild.ts';
-import { type Running, startRecheck } from './recheck-run.ts';
+import { recheckFile } from './recheck.ts';
+import { inSlices, type Running } from './slices.ts';
 import { dropAside, incomingPath, removeDatabase, swapSteps, takeBackAside } from './snapshot-files.ts';
 import { copyState, readMeta, type StorageState, writeMeta } from './state.ts';
 import { keepStock, levelsAfter, restoreStock, type StockLevel } from './stock.ts';
 import { settleSum } from './stock-sum.ts';
+import { factsOf } from './sums.ts';
 import { createUnit, type EncodedCommit, type Unit } from './unit.ts';
 
 export type WriteFailure = {
@@ -73,10 +75,15 @@ export type Storage = {
   /** Keeps the database file as it is now, while writing goes on beside it. One at a time, and only with a Bulk port. */
   freeze(): Frozen | OpenFailure;
   /**
-   * Takes the books that lie beside ours (`incomingPath`, closed and on disk) in their place, with all of ours that they
-   * lack, when they are what `facts` says. On a failure ours are as they were. They count as unchecked until they are.
+   * Whether the books that lie beside ours (`incomingPath`, closed and on disk) are what `facts` says; in slices. `done`
+   * is called once, unless we are closed before.
    */
-  replaceBooks(facts: SnapshotFacts, maker: string, newFeedId: string): OpenFailure | undefined;
+  inspect(facts: SnapshotFacts, done: (failed: OpenFailure | undefined) => void): void;
+  /**
+   * Takes those books in the place of ours, with all of ours that they lack. On a failure ours are as they were. They
+   * count as unchecked until they are.
+   */
+  replaceBooks(maker: string, newFeedId: string): OpenFailure | undefined;
   /** Who made the unchecked snapshot that our books came from; "" when they did not, or were checked since. */
   uncheckedFrom(): string;
   /** Looks through such books beside the daily work; `done` is called once, unless we are closed before. */
@@ -103,6 +110,7 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
   let { feedId } = opened;
   let frozen: Frozen | null = null;
   let checking: Running | null = null;
+  let inspecting: Running | null = null;
   /**
    * The database file for reading it raw. Closing it would free the locks that SQLite has on that file in this process
    * (POSIX), so it stays open until SQLite has closed it for good.
@@ -352,7 +360,7 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
       reader.exec('BEGIN');
       reader.prepare('SELECT count(*) FROM origins').get();
       raw ??= ports.bulk.open(config.path, 'read');
-      frozen = frozenBy(reader, raw, factsOf(handle, { ...books.digests() }));
+      frozen = frozenBy(reader, raw, factsOf(handle.state, { ...books.digests() }));
       return frozen;
     } catch (error) {
       closeQuietly(reader);
@@ -375,19 +383,33 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
     return own;
   }
 
-  function replaceBooks(facts: SnapshotFacts | null, maker: string, newFeedId: string): OpenFailure | undefined {
+  function inspect(facts: SnapshotFacts, done: (failed: OpenFailure | undefined) => void): void {
+    inspecting?.stop();
+    const path = incomingPath(config.path);
+    const steps = inspectBooks(ports, { ...config, path }, facts);
+    inspecting = inSlices(ports, 'brisk', steps, (error) => describe(error, path), done);
+  }
+
+  function replaceBooks(maker: string, newFeedId: string): OpenFailure | undefined {
     if (!handle || failed || unit) return { code: 'not_now', detail: 'nothing can be written now' };
     const ours = handle;
     const clockMs = clock.now();
-    const adopted = adoptBooks(ports, { ...config, path: incomingPath(config.path) }, facts, {
-      state: ours.state,
-      path: config.path,
-      // The order of arrival is another one: cursors into ours lead nowhere in it.
-      marks: { feed_id: newFeedId, [uncheckedKey]: maker },
-      clockMs,
-      meshMs: clockMs + meshOffsetMs,
-      commitsAfter: (origin, number) => readOwn(ours, origin, number),
-    });
+    const source = maker === '' ? 'own journal' : 'maker';
+    const incoming = { ...config, path: incomingPath(config.path) };
+    const adopted = adoptBooks(
+      ports,
+      incoming,
+      {
+        state: ours.state,
+        path: config.path,
+        // The order of arrival is another one: cursors into ours lead nowhere in it.
+        marks: { feed_id: newFeedId, [uncheckedKey]: maker },
+        clockMs,
+        meshMs: clockMs + meshOffsetMs,
+        commitsAfter: (origin, number) => readOwn(ours, origin, number),
+      },
+      source,
+    );
     return adopted ?? swap(ours);
   }
 
@@ -399,15 +421,13 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
 
   function recheck(done: (found: string | undefined) => void): void {
     if (!handle || failed || checking) return;
-    try {
-      checking = startRecheck(ports, config.path, config.replicaId, (found) => {
-        checking = null;
-        if (found === undefined) note(({ statements }) => writeMeta(statements, uncheckedKey, ''));
-        done(found);
-      });
-    } catch (error) {
-      log.error('the books could not be checked', { error: String(error) });
-    }
+    const settled = (found: string | undefined): void => {
+      checking = null;
+      if (found === undefined) note(({ statements }) => writeMeta(statements, uncheckedKey, ''));
+      done(found);
+    };
+    const steps = recheckFile(ports, config.path, config.replicaId);
+    checking = inSlices(ports, 'gentle', steps, (error) => `They cannot be read: ${String(error)}.`, settled);
   }
 
   function rebuild(newFeedId: string, done: (failed: string | undefined) => void): void {
@@ -420,7 +440,7 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
       fresh,
       own,
       () => closed,
-      (broken) => done(broken ?? replaceBooks(null, '', newFeedId)?.detail),
+      (broken) => done(broken ?? replaceBooks('', newFeedId)?.detail),
     );
   }
 
@@ -516,6 +536,7 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
     path: config.path,
     schema: config.migrations.map(({ when }) => when).join(' '),
     freeze,
+    inspect,
     replaceBooks,
     uncheckedFrom: () => readMeta(openHandle().statements, uncheckedKey, ''),
     recheck,
@@ -540,6 +561,7 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
       closed = true;
       retry?.cancel();
       stopReading();
+      inspecting?.stop();
       try {
         handle?.database.pragma('wal_checkpoint(TRUNCATE)');
       } catch (error) {

@@ -1,33 +1,83 @@
-// Whether the digests that a database carries are those of its rows, as far as that is cheap: products and customers by
-// the version of each, tickets and movements by their number. What the rows themselves say is looked at in recheck.ts.
+// Whether a database holds what its maker signed, looked at in steps before it counts: heads and chain heads; and whether
+// the digests are those of its rows, as far as that is cheap: products and customers by the version of each, the stock by
+// its levels, tickets and movements by their number. What the rows themselves say is looked at in recheck.ts.
 
-import { addTerm, digestZero } from '../core/digest.ts';
+import { addTerm, digestText, digestZero } from '../core/digest.ts';
+import { hex } from '../core/op.ts';
+import type { SnapshotFacts } from '../core/snapshot.ts';
+import type { Crypto } from '../ports.ts';
+import { createMemory } from './memory.ts';
 import type { Handle } from './open.ts';
+import { type StorageState, type SummedPart, summedParts } from './state.ts';
+import { levelsAfter, restoreStock } from './stock.ts';
+import { stockText } from './stock-sum.ts';
 
-/** What is not as it should be, as a sentence without its subject; undefined when all is. */
-export function wrongSum({ database, state }: Handle): string | undefined {
-  for (const [part, entity] of [
-    ['products', 'product'],
-    ['customers', 'customer'],
-  ] as const) {
-    const sum = digestZero();
-    let count = 0;
-    const versions = database
-      .prepare<[string], string>('SELECT version FROM records WHERE +entity = ? AND deleted = 0')
-      .pluck();
-    for (const version of versions.all(entity) as string[]) {
-      addTerm(sum, Buffer.from(version, 'hex'));
-      count += 1;
-    }
-    const isSame = count === state.counts[part] && sum.every((word, index) => word === state.sums[part][index]);
-    if (!isSame) return `its ${part} are not those of its digest`;
+/** Heads, chain heads and digests of a database, to be signed or compared. */
+export function factsOf(state: StorageState, digests: Record<string, string>): SnapshotFacts {
+  const held = [...state.origins.values()].filter(({ head }) => head > 0);
+  return {
+    heads: Object.fromEntries(held.map(({ origin, head }) => [origin, head])),
+    hashes: Object.fromEntries(held.map(({ origin, hash }) => [origin, hex(hash)])),
+    digests,
+  };
+}
+
+type Steps<Result> = Generator<undefined, Result>;
+
+/** What is not as it should be, in words that go on from "it"; undefined when all is. */
+export function* wrongFact(handle: Handle, crypto: Crypto, facts: SnapshotFacts): Steps<string | undefined> {
+  const { state } = handle;
+  const digests: Record<string, string> = { stock: yield* stockDigest(handle, crypto) };
+  for (const part of summedParts) digests[part] = hex(crypto.sha256(digestText(state.sums[part], state.counts[part])));
+  const found = factsOf(state, digests);
+  const differing = (['heads', 'hashes', 'digests'] as const).filter((name) => !isSameMap(found[name], facts[name]));
+  if (differing.length > 0) return `its ${differing.join(', ')} are not what its maker signed`;
+  return yield* wrongSum(handle);
+}
+
+type Flat = { readonly [key: string]: string | number };
+
+const isSameMap = (a: Flat, b: Flat): boolean =>
+  Object.keys(a).length === Object.keys(b).length && Object.entries(a).every(([key, value]) => b[key] === value);
+
+function* stockDigest({ statements, state }: Handle, crypto: Crypto): Steps<string> {
+  const { stock } = createMemory();
+  restoreStock(statements, state, stock);
+  const sum = digestZero();
+  let rows = 0;
+  for (const [product, { onHand }] of levelsAfter(statements, stock, '')) {
+    addTerm(sum, crypto.sha256(stockText(product, onHand)));
+    rows += 1;
+    yield;
   }
-  const counted = database
-    .prepare<[], { tickets: number; movements: number }>(
-      'SELECT (SELECT count(*) FROM tickets) AS tickets, (SELECT count(*) FROM movements) + (SELECT ifnull(sum(movements), 0) FROM tickets) AS movements',
-    )
-    .get();
-  for (const part of ['tickets', 'movements'] as const)
-    if (counted?.[part] !== state.counts[part]) return `its ${part} are not those of its digest`;
-  return undefined;
+  return hex(crypto.sha256(digestText(sum, rows)));
+}
+
+const rowsPerStep = 64;
+
+function* wrongSum({ database, state }: Handle): Steps<string | undefined> {
+  const sums = { products: digestZero(), customers: digestZero() };
+  const counts: Record<SummedPart, number> = { products: 0, customers: 0, tickets: 0, movements: 0 };
+  const versions = database
+    .prepare<[], [entity: string, version: string]>('SELECT entity, version FROM records WHERE deleted = 0')
+    .raw();
+  let step = 0;
+  for (const [entity, version] of versions.iterate() as Iterable<[string, string]>) {
+    const part = entity === 'product' ? 'products' : entity === 'customer' ? 'customers' : undefined;
+    if (!part) continue;
+    addTerm(sums[part], Buffer.from(version, 'hex'));
+    counts[part] += 1;
+    if (++step % rowsPerStep === 0) yield;
+  }
+  const tickets = database.prepare<[], number>('SELECT movements FROM tickets').pluck();
+  for (const movements of tickets.iterate() as Iterable<number>) {
+    counts.tickets += 1;
+    counts.movements += movements;
+    if (++step % rowsPerStep === 0) yield;
+  }
+  counts.movements += database.prepare<[], number>('SELECT count(*) FROM movements').pluck().get() as number;
+  const wrong =
+    summedParts.find((part) => counts[part] !== state.counts[part]) ??
+    (['products', 'customers'] as const).find((part) => sums[part].some((word, at) => word !== state.sums[part][at]));
+  return wrong && `its ${wrong} are not those of its digest`;
 }

@@ -5,8 +5,10 @@ import { copyFileSync, cpSync, existsSync, readFileSync, truncateSync, writeFile
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { snapshotSpareBytes } from '../../src/core/limits.ts';
+import type { SnapshotFacts } from '../../src/core/snapshot.ts';
 import { systemBulk } from '../../src/edges/bulk.ts';
 import { type Made, type MakeFailure, makeSnapshot } from '../../src/storage/make-snapshot.ts';
+import type { OpenFailure } from '../../src/storage/open.ts';
 import { asidePath, incomingPath, madePath, swapSteps } from '../../src/storage/snapshot-files.ts';
 import { applianceTables, booksTables, tablesOf } from '../../src/storage/snapshot-tables.ts';
 import {
@@ -40,6 +42,12 @@ async function handOver(from: OpenedBooks, to: OpenedBooks): Promise<Made> {
   const snapshot = await madeWell(from);
   copyFileSync(madePath(from.path), incomingPath(to.path));
   return snapshot;
+}
+
+/** What a newcomer does with it; undefined when it went well. */
+async function taken(books: OpenedBooks, facts: SnapshotFacts, maker: string): Promise<OpenFailure | undefined> {
+  const failed = await new Promise<OpenFailure | undefined>((resolve) => books.storage.inspect(facts, resolve));
+  return failed ?? books.storage.replaceBooks(maker, 'anew');
 }
 
 async function sellMany(books: OpenedBooks, prefix: string, count = 50): Promise<void> {
@@ -117,7 +125,7 @@ describe('B1 books that are replaced', () => {
   test('hold all of both, and count as unchecked until they were looked through, also after a restart', async () => {
     const { maker, newcomer } = await pair();
     const { facts } = await handOver(maker, newcomer);
-    expect(newcomer.storage.replaceBooks(facts, maker.replicaId, 'anew')).toBe(undefined);
+    expect(await taken(newcomer, facts, maker.replicaId)).toBe(undefined);
     expect(ticketsOf(newcomer)).toBe(51);
     expect((await newcomer.sell('after')).ok).toBe(true);
     carry(newcomer, maker);
@@ -139,7 +147,7 @@ describe('B1 books that are replaced', () => {
     const other = openBooks({ folder, signer });
     await sellMany(other, 'otherwise', 60);
     const { facts } = await handOver(other, newcomer);
-    const failed = newcomer.storage.replaceBooks(facts, maker.replicaId, 'anew');
+    const failed = await taken(newcomer, facts, maker.replicaId);
     expect(failed?.detail).toContain('does not show the history');
     expect(ticketsOf(newcomer)).toBe(51);
     expect((await newcomer.sell('goes-on')).ok).toBe(true);
@@ -155,7 +163,7 @@ describe('B1 books that are replaced', () => {
     const { maker, newcomer } = await pair();
     const { facts } = await handOver(maker, newcomer);
     spoil(incomingPath(newcomer.path));
-    expect(newcomer.storage.replaceBooks(facts, maker.replicaId, 'anew')).toBeDefined();
+    expect(await taken(newcomer, facts, maker.replicaId)).toBeDefined();
     expect(ticketsOf(newcomer)).toBe(1);
     expect((await newcomer.sell('goes-on')).ok).toBe(true);
     expect(newcomer.storage.handle().feedId).toBe('feed');
@@ -201,7 +209,7 @@ describe('B1 books that are replaced', () => {
     const { maker, newcomer } = await pair();
     newcomer.storage.note(({ statements }) => statements.setMeta.run('mesh_enabled', 'false'));
     const { facts } = await handOver(maker, newcomer);
-    newcomer.storage.replaceBooks(facts, maker.replicaId, 'anew');
+    await taken(newcomer, facts, maker.replicaId);
     await newcomer.sell('second');
     expect(newcomer.storage.books.heads()[`${newcomer.replicaId}.1`]).toBe(2);
     expect(rows(newcomer.path, "SELECT value FROM meta WHERE key = 'mesh_enabled'")).toEqual([{ value: 'false' }]);

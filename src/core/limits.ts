@@ -251,6 +251,8 @@ export const snapshotManifestCharsMax = 3 * MiB;
 export const snapshotWindowChunks = windowBytesMax / snapshotChunkBytes;
 /** Copied, read and hashed in one step while it is made: a sale waits for two milliseconds of it on a Pi. */
 export const snapshotStepBytes = 1 * MiB;
+/** Written between two syncs: a sale's own sync may wait for all that was written before it, a second of a card's time. */
+export const snapshotSyncBytes = 32 * MiB;
 /** Kept after it was last asked for, so that a cut transfer finds it again. */
 export const snapshotKeepMs = 5 * 60_000;
 /** Between two that are made anew: a peer that asks in a loop wears no card out. */

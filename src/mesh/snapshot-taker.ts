@@ -10,6 +10,7 @@ import {
   snapshotReturnMs,
   snapshotSilenceMs,
   snapshotStallMs,
+  snapshotSyncBytes,
   snapshotWindowChunks,
 } from '../core/limits.ts';
 import type { SnapshotCheckedMessage, SnapshotMessage, SnapshotOfferMessage } from '../core/message.ts';
@@ -232,6 +233,7 @@ export function createSnapshotTaker(parts: MeshParts, bulk: Bulk): SnapshotTaker
       guarded(of, () => {
         if (error) return giveUp(of, `it cannot be written: ${error.message}`);
         part.list.done(index);
+        if ((part.list.doneCount() * part.manifest.chunkBytes) % snapshotSyncBytes === 0) part.file.sync(() => {});
         askOn(of, part);
       }),
     );

@@ -2,7 +2,7 @@
 // keeps what is committed from then on in the write-ahead log, so sales go on, and the copy is made in steps by other
 // threads. Then what concerns this appliance alone is taken out of the copy, and what is left is hashed and signed.
 
-import { snapshotBytesMax, snapshotChunkBytes, snapshotStepBytes } from '../core/limits.ts';
+import { snapshotBytesMax, snapshotChunkBytes, snapshotStepBytes, snapshotSyncBytes } from '../core/limits.ts';
 import { hex } from '../core/op.ts';
 import { manifestMessage, type SnapshotFacts, snapshotFormat } from '../core/snapshot.ts';
 import type { Bulk, OpenFile, Ports } from '../ports.ts';
@@ -85,7 +85,9 @@ export function makeSnapshot(
           guarded(() => {
             if (error) return fail(String(error));
             bytesDone += read.length;
-            copyFrom(offset + read.length);
+            const next = offset + read.length;
+            if (next % snapshotSyncBytes !== 0) return copyFrom(next);
+            copy?.sync(() => guarded(() => copyFrom(next)));
           }),
         );
       }),

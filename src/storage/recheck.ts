@@ -6,8 +6,10 @@
 import type BetterSqlite3 from 'better-sqlite3';
 import { addTerm, type DigestSum, digestZero } from '../core/digest.ts';
 import { derivedMovements, readMovementPayload, readTicketPayload } from '../core/facts.ts';
+import { isSameJson, type JsonObject } from '../core/json.ts';
+import { readTrustWord, trustEntity } from '../core/membership.ts';
 import { mergeRecord, recordText } from '../core/merge.ts';
-import { hex, type OpHeader, parseHeader, parsePayload } from '../core/op.ts';
+import { type Dot, hex, type OpHeader, parseHeader, parsePayload } from '../core/op.ts';
 import type { Crypto, Ports } from '../ports.ts';
 import { movementsText, movementText, ticketColumns } from './fold-facts.ts';
 import { liveOps, recordColumns } from './fold-records.ts';
@@ -22,7 +24,9 @@ import {
   type TicketTableRow,
 } from './statements.ts';
 import { levelsAfter, restoreStock } from './stock.ts';
+import { keyOf } from './unit.ts';
 import { verifyOrigin } from './verify.ts';
+import { isVoid } from './voids.ts';
 
 /** The same on a connection of its own, at the moment of the first step; the write-ahead log grows until it is closed. */
 export function* recheckFile(
@@ -65,7 +69,7 @@ export function* recheck(
     const wrong = yield* steps;
     if (wrong) return wrong;
   }
-  return wrongDigest(fold) ?? wrongStock(fold);
+  return wrongTrust(fold) ?? wrongDigest(fold) ?? wrongStock(fold);
 }
 
 function* recheckOrigin(statements: Statements, crypto: Crypto, shop: string, origin: OriginState): Steps {
@@ -185,7 +189,8 @@ function* recheckMovements(fold: Fold): Steps {
 }
 
 /** Whether every op that is whole has left what it should: a row left out would else be missed by nobody. */
-function* recheckPlaces({ database, statements }: Fold): Steps {
+function* recheckPlaces(fold: Fold): Steps {
+  const { database, statements } = fold;
   const isDeferred = database.prepare<[number], { op: number }>('SELECT op FROM deferred WHERE op = ?');
   const ops = database.prepare<[], WithOp & { key: number; arrival: number }>(
     'SELECT key, arrival, header, payload FROM ops WHERE header IS NOT NULL',
@@ -195,16 +200,17 @@ function* recheckPlaces({ database, statements }: Fold): Steps {
     if (typeof header === 'string') return 'An op cannot be read.';
     if (statements.change.get(op.arrival)?.op !== op.key)
       return `Of ${header.entity} ${header.id} nobody would be told.`;
-    const isPlaced = isInState(statements, header, op.key) || isDeferred.get(op.key) !== undefined;
+    const isPlaced = isInState(fold, header, op.key) || isDeferred.get(op.key) !== undefined;
     if (!isPlaced && isUnderstood(header, op)) return `The ${header.entity} ${header.id} is not in the books.`;
     yield;
   }
   return undefined;
 }
 
-function isInState(statements: Statements, { entity, id }: OpHeader, key: number): boolean {
+function isInState({ statements, state }: Fold, { entity, id }: OpHeader, key: number): boolean {
   if (entity === 'ticket') return statements.ticketById.get(id) !== undefined;
   if (entity === 'movement') return statements.movementById.get(id) !== undefined;
+  if (entity === trustEntity) return state.trust.some((said) => said.id === id && keyOfDot(state, said) === key);
   const row = statements.recordById.get(entity, id);
   return row ? (JSON.parse(row.ops) as number[]).includes(key) : false;
 }
@@ -215,7 +221,26 @@ function isUnderstood(header: OpHeader, op: WithOp): boolean {
   if (typeof body === 'string') return false;
   if (header.entity === 'ticket') return readTicketPayload(header.id, body) !== undefined;
   if (header.entity === 'movement') return readMovementPayload(header.id, body) !== undefined;
+  if (header.entity === trustEntity) return readTrustWord(body) !== undefined;
   return header.entity === 'product' || header.entity === 'customer' || header.entity === 'terminal';
+}
+
+/** Nobody is let in by a word that no seal covers; of a branch that was let go of none is left to show. */
+function wrongTrust({ statements, state }: Fold): string | undefined {
+  const found = state.trust.find((said) => {
+    if (isVoid(state, said.origin, said.number)) return false;
+    const op = statements.op.get(keyOfDot(state, said) ?? 0);
+    const own = op && read(op, said.id, trustEntity);
+    const word = own && readTrustWord(own.body);
+    const { origin, number, id, stamp, ...told } = said;
+    return !word || own.header.stamp !== stamp || !isSameJson(word as JsonObject, told as JsonObject);
+  });
+  return found && `What is told of ${'subject' in found ? found.subject : 'the shop key'} is not what was sealed.`;
+}
+
+function keyOfDot(state: StorageState, { origin, number }: Dot): number | undefined {
+  const index = state.origins.get(origin)?.index;
+  return index === undefined ? undefined : keyOf(index, number);
 }
 
 function wrongDigest({ state, sums, counts }: Fold): string | undefined {

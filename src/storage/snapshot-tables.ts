@@ -34,6 +34,7 @@ export const booksMeta: readonly string[] = [
   'numbers_indexed',
   'voids',
   'forks',
+  'trust',
 ];
 
 const metaOfBooks = booksMeta.map((key) => `'${key}'`).join(', ');

@@ -30,7 +30,7 @@ import {
   type TestAppliance,
 } from './appliances.ts';
 import { expectUnharmed } from './pair.ts';
-import { createHeldBulk, enough, opsCameIn, stockUp } from './snapshots.ts';
+import { createHeldBulk, enough, makersWord, opsCameIn, stockUp } from './snapshots.ts';
 import { enter } from './stranger.ts';
 
 const isOf =
@@ -68,7 +68,7 @@ describe('C13 a snapshot', () => {
     await stockUp(bar);
     const cellar = await openAppliance('Cellar', { peers: [bar.address] });
     await equal(bar, cellar);
-    expect(opsCameIn(cellar.wire.received)).toBe(enough);
+    expect(opsCameIn(cellar.wire.received)).toBe(enough + makersWord);
     expect(alarmsOf(cellar, 'snapshot_altered')[0]?.detail).toContain('Bar');
     expect(existsSync(incomingPath(cellar.databasePath))).toBe(false);
   });
@@ -84,7 +84,7 @@ describe('C13 a snapshot', () => {
     await stockUp(bar);
     const cellar = await openAppliance('Cellar', { peers: [bar.address] });
     await equal(bar, cellar);
-    expect(opsCameIn(cellar.wire.received)).toBe(enough);
+    expect(opsCameIn(cellar.wire.received)).toBe(enough + makersWord);
     expect(alarmsOf(cellar, 'snapshot_unfit')).toHaveLength(1);
     await expectUnharmed(bar, cellar);
   });
@@ -154,7 +154,7 @@ describe('C13 a snapshot', () => {
     expect(alarmsOf(cellar, 'snapshot_disputed')[0]?.detail).toMatch(/Bar.*Store.*products/);
     held.goOn();
     await equal(second, cellar);
-    expect(opsCameIn(cellar.wire.received)).toBe(enough);
+    expect(opsCameIn(cellar.wire.received)).toBe(enough + 3 * makersWord);
   });
 });
 

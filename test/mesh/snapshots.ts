@@ -12,6 +12,8 @@ import { commitsIn, type Frame, messagesIn } from './wire.ts';
 
 /** Enough for a snapshot, with room to spare; about half a KB of the file each. */
 export const enough = snapshotOpsMin + 1000;
+/** What a maker writes besides: that it trusts the newcomer. */
+export const makersWord = 1;
 
 /** Products p0, p1 …; text that hardly packs, so that a few thousand make some MB. */
 export async function stockUp(one: TestAppliance, count = enough, note = ''): Promise<void> {

@@ -38,6 +38,16 @@ const isOf =
   ({ file }: { file: string }) =>
     file.endsWith(suffix);
 
+const letIn = JSON.stringify({
+  verdict: 'trusted',
+  subject: 'a'.repeat(26),
+  pardons: [],
+  origin: `${'b'.repeat(26)}.1`,
+  number: 1,
+  id: 'forged',
+  stamp: '0'.repeat(16),
+});
+
 describe('C13 a snapshot', () => {
   const altered = (read: Uint8Array): Uint8Array => {
     const changed = read.slice();
@@ -92,6 +102,7 @@ describe('C13 a snapshot', () => {
   test.each([
     ['a price altered in an op', `UPDATE ops SET payload = replace(payload, '"/price":7,', '"/price":1,')`, enough - 1],
     ['a ticket that is in the journal only', "UPDATE tickets SET sold_at = 0 WHERE id = 'last'", 0],
+    ['somebody let in by no word of anybody', `UPDATE meta SET value = '[${letIn}]' WHERE key = 'trust'`, 0],
     ['a product that nobody finds', "UPDATE records SET search = '' WHERE id = 'p7'", 0],
   ])(
     'with %s, which its digests do not tell: found soon after, and made anew from what is sealed',

@@ -139,8 +139,8 @@ export type OpenFile = {
   write(offset: number, bytes: Uint8Array, done: (error: Error | null) => void): void;
   /** Calls back once all that was written is on disk. */
   sync(done: (error: Error | null) => void): void;
-  /** Takes effect when nothing is under way any more; nothing is begun after it. */
-  close(): void;
+  /** Takes effect when nothing is under way any more, and then calls back; nothing is begun after it. */
+  close(closed?: () => void): void;
 };
 
 /** Large files, moved without holding up the loop: what snapshots need. Where this port is missing there are none. */

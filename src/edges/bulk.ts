@@ -29,6 +29,7 @@ export const systemBulk: Bulk = {
 function openFile(descriptor: number): OpenFile {
   let underWay = 0;
   let isClosed = false;
+  let closed = (): void => {};
   const begin = (): boolean => {
     if (isClosed) return false;
     underWay += 1;
@@ -36,7 +37,11 @@ function openFile(descriptor: number): OpenFile {
   };
   const end = (): void => {
     underWay -= 1;
-    if (isClosed && underWay === 0) closeQuietly(descriptor);
+    if (isClosed && underWay === 0) finish();
+  };
+  const finish = (): void => {
+    closeQuietly(descriptor);
+    closed();
   };
   return {
     read(offset, bytes, done) {
@@ -67,10 +72,11 @@ function openFile(descriptor: number): OpenFile {
         done(error);
       });
     },
-    close() {
-      if (isClosed) return;
+    close(done = () => {}) {
+      if (isClosed) return done();
       isClosed = true;
-      if (underWay === 0) closeQuietly(descriptor);
+      closed = done;
+      if (underWay === 0) finish();
     },
   };
 }
@@ -80,7 +86,9 @@ class FileClosed extends Error {
 }
 
 function closeQuietly(descriptor: number): void {
-  fs.close(descriptor, () => {
+  try {
+    fs.closeSync(descriptor);
+  } catch {
     // What was to be kept has been synced.
-  });
+  }
 }

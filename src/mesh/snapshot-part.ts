@@ -73,10 +73,8 @@ export function openPart(
     isChunk: (index, bytes) =>
       bytes.length === chunkLength(manifest, index) && hex(crypto.sha256(bytes)) === chunkHash(manifest, index),
     finish(done) {
-      file.sync((error) => {
-        file.close();
-        done(error);
-      });
+      // Closed for good before SQLite opens it: a later close would free SQLite's locks on it.
+      file.sync((error) => file.close(() => done(error)));
     },
     close: () => file.close(),
   };

@@ -5,6 +5,7 @@ import { missingCount } from '../core/heads.ts';
 import { base32 } from '../core/identity.ts';
 import {
   snapshotBadChunksMax,
+  snapshotKeepMs,
   snapshotPackBelow,
   snapshotRefusedMs,
   snapshotReturnMs,
@@ -69,7 +70,9 @@ export function createSnapshotTaker(parts: MeshParts, bulk: Bulk): SnapshotTaker
   const refusals = new Map<string, number>();
   let fetch: Fetch | null = null;
   let left = leftPart(crypto, path);
+  /** For so long its maker is waited for, and for so long what has come of it is kept. */
   let returnUntil = now() + snapshotReturnMs;
+  let leftUntil = now() + snapshotKeepMs;
   let isStopped = false;
   let isChecking = false;
   /** In the file that a snapshot would come in. */
@@ -360,9 +363,10 @@ export function createSnapshotTaker(parts: MeshParts, bulk: Bulk): SnapshotTaker
     }
     consider();
     if (left === undefined || fetch || isReturnAwaited()) return;
-    // Its maker is not back, and nobody else has more than we do.
+    // Its maker is not back in time: nobody else is kept waiting for it any more.
     if (returnUntil !== 0) parts.replan();
     returnUntil = 0;
+    if (now() > leftUntil) discard();
   }
 
   return {
@@ -386,6 +390,7 @@ export function createSnapshotTaker(parts: MeshParts, bulk: Bulk): SnapshotTaker
       if (!of) return;
       forget(of);
       returnUntil = now() + snapshotReturnMs;
+      leftUntil = now() + snapshotKeepMs;
     },
     tick,
     progress(link) {

@@ -98,7 +98,7 @@ export function createHeldBulk(spoil: (work: Work, read: Uint8Array) => Uint8Arr
         const work = begin({ file, kind: 'sync', offset: 0, bytes: 0 });
         real.sync((error) => later(work, () => done(error)));
       },
-      close: real.close,
+      close: (closed) => real.close(closed),
     };
     return opened;
   };

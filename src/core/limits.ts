@@ -73,7 +73,9 @@ export const sessionsMax = 500;
 /** A working day, so that nobody is put out at the counter; and a week in all. */
 export const sessionIdleMs = 12 * 3_600_000;
 export const sessionMs = 7 * 24 * 3_600_000;
-/** Tokens whose record is remembered, and tills whose last use is: a shop has tens. */
+/** The last use of a till's token is written to disk this seldom: it tells a lost till from one in use. */
+export const terminalUseNotedMs = 3_600_000;
+/** Tokens whose record is remembered: a shop has tens. */
 export const tokensRememberedMax = 1000;
 
 // Rate limits: requests in a window of seconds

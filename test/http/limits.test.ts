@@ -14,7 +14,7 @@ import { adminToken, openShop } from './appliance.ts';
 
 const authorized = (token: string) => ({ Authorization: `Bearer ${token}` });
 
-describe('E5 requests', () => {
+describe('B8 requests', () => {
   test('of an address without a credential are bounded; others there, and elsewhere, are served', async () => {
     const { app, makeTill } = openShop({ http: { rateLimit: true } });
     const { token } = await makeTill();

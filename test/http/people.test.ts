@@ -1,5 +1,7 @@
 // People who log in, and tills: what can be made, changed and revoked, and what is refused.
 
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
 import { sessionIdleMs, sessionMs } from '../../src/core/limits.ts';
 import { systemClock } from '../../src/edges/system.ts';
@@ -151,6 +153,40 @@ describe('terminals', () => {
     const lastUsed = async () => (await shop.ask('GET', '/api/v1/terminals')).json.data[0].lastUsedAt;
     expect(await lastUsed()).toBe(null);
     await shop.ask('GET', '/api/v1/stock', undefined, { token: till.token });
-    expect(Date.parse(await lastUsed())).toBeGreaterThan(Date.now() - 60_000);
+    const seen = Date.parse(await lastUsed());
+    expect(seen).toBeGreaterThan(Date.now() - 60_000);
+    const database = new Database(join(shop.folder, 'books.db'), { readonly: true });
+    expect(database.prepare('SELECT * FROM terminal_uses').all()).toEqual([{ terminal: till.id, at: seen }]);
+    database.close();
+  });
+
+  test('B8 a till that asks all day is written down once an hour', async () => {
+    let laterMs = 0;
+    const clock = { ...systemClock, now: () => 1_800_000_000_000 + laterMs };
+    const shop = openShop({ http: { clock } });
+    const till = await shop.makeTill();
+    const database = new Database(join(shop.folder, 'books.db'), { readonly: true });
+    const written = () =>
+      database
+        .prepare('SELECT at FROM terminal_uses')
+        .all()
+        .map((row) => (row as { at: number }).at - 1_800_000_000_000);
+    const minute = 60_000;
+    for (const [minutes, expected] of [
+      [0, 0],
+      [1, 0],
+      [59, 0],
+      [60, 60],
+      [61, 60],
+      [200, 200],
+      [20, 20],
+    ] as const) {
+      laterMs = minutes * minute;
+      await shop.ask('GET', '/api/v1/stock', undefined, { token: till.token });
+      expect([minutes, written()]).toEqual([minutes, [expected * minute]]);
+      const list = (await shop.ask('GET', '/api/v1/terminals')).json.data;
+      expect(Date.parse(list[0].lastUsedAt)).toBe(clock.now());
+    }
+    database.close();
   });
 });

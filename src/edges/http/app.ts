@@ -95,7 +95,7 @@ function roomOf(appliance: Appliance, options: HttpOptions): Room {
     renewIdentity: options.renewIdentity ?? (() => failure('not_ready', 'This appliance cannot do that.')),
     claim,
     certificatePem,
-    credentials: createCredentials(books, options.adminTokenHashes, options.consoleTokenHash ?? null, clock),
+    credentials: createCredentials(books, options.adminTokenHashes, options.consoleTokenHash ?? null),
     sessions: createSessions(clock, random),
     cookies: createCookies(replicaId),
     passwords: createPasswords(random),
@@ -110,12 +110,14 @@ function roomOf(appliance: Appliance, options: HttpOptions): Room {
 }
 
 function gateOf(room: Room, { publicFiles, httpsOnly = false, httpsPort = 0 }: HttpOptions): Gate {
-  const { credentials, sessions, cookies, limiter, appliance } = room;
+  const { credentials, sessions, cookies, limiter, appliance, clock } = room;
   const isPage = (path: string): boolean => path === '/' || publicFiles.has(path);
   const isPublic = (method: string, path: string): boolean =>
     isPublicRoute(method, path) || ((method === 'GET' || method === 'HEAD') && publicFiles.has(path));
-  const { books } = appliance;
-  return createGate({ books, credentials, sessions, cookies, limiter, isPublic, isPage, httpsOnly, httpsPort });
+  const { books, observe } = appliance;
+  const noteUse = (terminalId: string): void => observe.terminalUses.note(terminalId, clock.now());
+  const parts = { books, credentials, sessions, cookies, limiter, noteUse };
+  return createGate({ ...parts, isPublic, isPage, httpsOnly, httpsPort });
 }
 
 const honoPath = (path: string): string => path.replace(/\{(\w+)\}/g, ':$1');

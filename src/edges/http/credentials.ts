@@ -8,7 +8,6 @@ import { roleField, userRoleOf, userTokenHashOf } from '../../commands/user-reco
 import type { Books, RecordRow } from '../../core/books.ts';
 import { type Failure, failure } from '../../core/command.ts';
 import { tokensRememberedMax } from '../../core/limits.ts';
-import type { Clock } from '../../ports.ts';
 import type { Session } from './sessions.ts';
 
 export type Role = 'admin' | 'terminal' | 'read-only';
@@ -28,8 +27,6 @@ export type Credentials = {
   find(authorization: string | null): Credential | Failure;
   /** Whether it is the console's own token, which never leaves this machine. */
   isConsole(authorization: string | null): boolean;
-  /** When a till last asked here (Unix ms); undefined when it did not since the start. */
-  lastUsedAt(terminalId: string): number | undefined;
 };
 
 const admin: Credential = { role: 'admin', id: 'admin' };
@@ -50,10 +47,8 @@ export function createCredentials(
   books: Books,
   adminTokenHashes: () => readonly string[],
   consoleTokenHash: string | null,
-  clock: Clock,
 ): Credentials {
   const remembered = new Map<string, Credential>();
-  const lastUsed = new Map<string, number>();
   let revision = -1;
 
   /** By record; what was found stays good until any record changes, for then it may have been revoked. */
@@ -75,13 +70,6 @@ export function createCredentials(
     return isKnown;
   }
 
-  function noteUse({ terminalId }: Credential): void {
-    if (terminalId === undefined) return;
-    const [oldest] = lastUsed.size >= tokensRememberedMax && !lastUsed.has(terminalId) ? lastUsed.keys() : [];
-    if (oldest !== undefined) lastUsed.delete(oldest);
-    lastUsed.set(terminalId, clock.now());
-  }
-
   return {
     find(authorization) {
       if (authorization === null || authorization === '') return credentialMissing;
@@ -90,12 +78,10 @@ export function createCredentials(
       if (token.length === 0 || token.length > tokenCharsMax) return credentialUnknown;
       const isRecorded = token.startsWith(terminalMark) || token.startsWith(userMark);
       const recorded = isRecorded ? findRecorded(token) : undefined;
-      if (recorded) noteUse(recorded);
       return recorded ?? (isAdmin(token) ? admin : credentialUnknown);
     },
     isConsole: (authorization) =>
       consoleTokenHash !== null && isSameHash(hashOf((authorization ?? '').slice(scheme.length)), consoleTokenHash),
-    lastUsedAt: (terminalId) => lastUsed.get(terminalId),
   };
 }
 

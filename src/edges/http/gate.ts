@@ -27,6 +27,8 @@ export type GateOptions = {
   readonly sessions: Sessions;
   readonly cookies: Cookies;
   readonly limiter: Limiter;
+  /** A till has asked, with a good token. */
+  readonly noteUse: (terminalId: string) => void;
   /** Whether a method at a path is open to everybody. */
   readonly isPublic: (method: string, path: string) => boolean;
   /** Whether a path is a file of the page. */
@@ -71,6 +73,7 @@ export function createGate(options: GateOptions): Gate {
       const caller = 'role' in found ? found : undefined;
       const limited = await limiter.take(caller?.id, visit.address ?? 'unknown', isSale(method, path));
       if (limited) return limited;
+      if (caller?.terminalId !== undefined) options.noteUse(caller.terminalId);
       if (!isOpen) return found;
       // Nobody shall be logged in, or a shop claimed, by a page that he did not open here.
       if (!isReading(method) && isForeign(senderOf(headers, isTls))) return foreignOrigin;
@@ -89,10 +92,9 @@ export function createGate(options: GateOptions): Gate {
       if (isPage(path)) return { status: 308, headers: { Location: there + path } };
       if (isOpen) return undefined;
     }
-    return failure(
-      'https_only',
-      `This appliance takes credentials over HTTPS alone: use ${there}. What you sent may have been read; replace it.`,
-    );
+    const warning =
+      hasCredential || !isReading(method) ? ' A secret that you sent may have been read: replace it.' : '';
+    return failure('https_only', `Use ${there}: this appliance takes credentials over HTTPS alone.${warning}`);
   }
 }
 

@@ -20,7 +20,8 @@ const shown = books.terminal
     revoked: z.boolean(),
     lastUsedAt: z.string().nullable().openapi({
       format: 'date-time',
-      description: 'When its token was last used at this appliance; null when it was not since the appliance started.',
+      description:
+        'When its token was last used at this appliance; over a restart, to the hour. Null when it never was.',
     }),
     ...madeByAppliance,
   })
@@ -79,7 +80,10 @@ const list = route({
       'terminals',
       query,
       (place) => room.appliance.books.records('terminal', place),
-      (row) => ({ ...terminalDocument(row), lastUsedAt: timeText(room.credentials.lastUsedAt(row.id) ?? null) }),
+      (row) => ({
+        ...terminalDocument(row),
+        lastUsedAt: timeText(room.appliance.observe.terminalUses.last(row.id) ?? null),
+      }),
     ),
 });
 

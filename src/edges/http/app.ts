@@ -9,7 +9,7 @@ import { fileAnswer } from './actions/about.ts';
 import type { Claim } from './claim.ts';
 import { createCookies } from './cookies.ts';
 import { type Cors, createCors } from './cors.ts';
-import { type Credential, createCredentials } from './credentials.ts';
+import { type Credential, createCredentials, credentialMissing } from './credentials.ts';
 import { createCursors } from './cursors.ts';
 import { createGate, type Gate, isCredential, nobody, type Visit } from './gate.ts';
 import { createLimiter } from './limiter.ts';
@@ -135,6 +135,8 @@ function serve(route: Route, context: AppContext, room: Room, gate: Gate): Respo
 }
 
 function refusalOf({ access }: Route, { role }: Credential): Failure | undefined {
+  // The gate lets nobody else come this far; should it ever, this is closed all the same.
+  if (access !== 'public' && role === 'nobody') return credentialMissing;
   if (access === 'admin' && role !== 'admin') {
     return failure('admin_only', 'Ask with the token of an admin, or as one: who asks is none.');
   }

@@ -10,7 +10,8 @@ import { type Failure, failure } from '../../core/command.ts';
 import { tokensRememberedMax } from '../../core/limits.ts';
 import type { Session } from './sessions.ts';
 
-export type Role = 'admin' | 'terminal' | 'read-only';
+/** nobody: on public ground, where nobody is asked who he is. */
+export type Role = 'admin' | 'terminal' | 'read-only' | 'nobody';
 
 export type Credential = {
   readonly role: Role;

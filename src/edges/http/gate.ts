@@ -38,7 +38,7 @@ export type GateOptions = {
   readonly httpsPort: number;
 };
 
-export const nobody: Credential = { role: 'read-only', id: '' };
+export const nobody: Credential = { role: 'nobody', id: '' };
 export const isCredential = (entry: Credential | Failure | Answer): entry is Credential => 'role' in entry;
 
 const sessionEnded = failure('session_ended', 'You are no longer logged in. Log in again.');

@@ -70,6 +70,8 @@ export const passwordLanesMax = 4;
 export const usersMax = 1000;
 /** People logged in at once, some of them on several devices; past it the one idle longest is out. */
 export const sessionsMax = 500;
+/** Of one person: his devices, and what he never logged out of. So nobody puts others out by logging in again and again. */
+export const sessionsOfUserMax = 20;
 /** A working day, so that nobody is put out at the counter; and a week in all. */
 export const sessionIdleMs = 12 * 3_600_000;
 export const sessionMs = 7 * 24 * 3_600_000;

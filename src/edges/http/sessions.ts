@@ -2,7 +2,7 @@
 // its id, ends when it is idle or old, and is good only while the person's password is the one it was opened with.
 
 import { hash } from 'node:crypto';
-import { sessionIdleMs, sessionMs, sessionsMax } from '../../core/limits.ts';
+import { sessionIdleMs, sessionMs, sessionsMax, sessionsOfUserMax } from '../../core/limits.ts';
 import type { Clock, Random } from '../../ports.ts';
 
 export type Session = {
@@ -37,8 +37,9 @@ export function createSessions(clock: Clock, random: Random): Sessions {
 
   return {
     open(user, passwordMark) {
-      const [oldest] = sessions.size >= sessionsMax ? sessions.keys() : [];
-      if (oldest !== undefined) sessions.delete(oldest);
+      const own = [...sessions].filter(([, session]) => session.user === user);
+      const [oldest] = own.length >= sessionsOfUserMax ? own : sessions.size >= sessionsMax ? sessions : [];
+      if (oldest) sessions.delete(oldest[0]);
       const now = clock.monotonic();
       const session: Session = { user, passwordMark, csrfToken: secret(), openedAt: now, usedAt: now };
       const id = secret();

@@ -11,6 +11,7 @@ import { readTrustWord, trustEntity } from '../core/membership.ts';
 import { mergeRecord, recordText } from '../core/merge.ts';
 import { type Dot, hex, type OpHeader, parseHeader, parsePayload } from '../core/op.ts';
 import type { Crypto, Ports } from '../ports.ts';
+import { recordEntities } from './fold.ts';
 import { movementsText, movementText, ticketColumns } from './fold-facts.ts';
 import { liveOps, recordColumns } from './fold-records.ts';
 import { createMemory } from './memory.ts';
@@ -222,7 +223,7 @@ function isUnderstood(header: OpHeader, op: WithOp): boolean {
   if (header.entity === 'ticket') return readTicketPayload(header.id, body) !== undefined;
   if (header.entity === 'movement') return readMovementPayload(header.id, body) !== undefined;
   if (header.entity === trustEntity) return readTrustWord(body) !== undefined;
-  return header.entity === 'product' || header.entity === 'customer' || header.entity === 'terminal';
+  return (recordEntities as readonly string[]).includes(header.entity);
 }
 
 /** Nobody is let in by a word that no seal covers; of a branch that was let go of none is left to show. */

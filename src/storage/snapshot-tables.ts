@@ -22,8 +22,14 @@ export const booksTables: readonly string[] = [
   'conflicts',
 ];
 
-/** Who is known, what went over links, what was kept aside here. */
-export const applianceTables: readonly string[] = ['evidence', 'peers', 'static_peers', 'sync_history'];
+/** Who is known, what went over links, what was kept aside, which tokens were used here. */
+export const applianceTables: readonly string[] = [
+  'evidence',
+  'peers',
+  'static_peers',
+  'sync_history',
+  'terminal_uses',
+];
 
 export const booksMeta: readonly string[] = [
   'shop',

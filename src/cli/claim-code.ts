@@ -1,5 +1,5 @@
 // The claim code, kept in the data folder until somebody has made the first admin with it. There is none where the books
-// hold an admin already, or where a token is configured: then whoever set that up is the owner.
+// hold an admin already, where a token is configured, or in a shop that was joined: then somebody else is the owner.
 
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -20,11 +20,11 @@ export const claimCodeFileName = 'claim-code';
 export function openClaim(
   folder: string,
   books: Books,
-  { isTokenConfigured, log }: { isTokenConfigured: boolean; log: Log },
+  { isOwned, log }: { isOwned: boolean; log: Log },
 ): OpenClaim | null {
   const path = join(folder, claimCodeFileName);
   const forget = (): void => forgetCode(path, log);
-  if (isTokenConfigured || hasAdmin(books)) {
+  if (isOwned || hasAdmin(books)) {
     forget();
     return null;
   }

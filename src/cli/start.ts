@@ -173,7 +173,9 @@ function openHttp(
   const consoleToken = Buffer.from(systemRandom.bytes(32)).toString('base64url');
   const hashOf = (token: string): string => hex(house.crypto.sha256(token));
   const adminTokenHashes = adminToken === null ? [] : [hashOf(adminToken)];
-  const opened = openClaim(house.folder, appliance.books, { isTokenConfigured: adminToken !== null, log });
+  // In a shop that it has joined, whoever minds that shop is the owner, though no word of them has come yet.
+  const isOwned = adminToken !== null || house.identity.joinedShop !== null;
+  const opened = openClaim(house.folder, appliance.books, { isOwned, log });
   const stopping = new AbortController();
   const app = createHttpApp(appliance, {
     version: assets.version,

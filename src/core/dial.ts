@@ -1,4 +1,4 @@
-// When to dial whom: formulas only, the timers are the mesh's.
+// When to dial whom, and where not at all: formulas only, the timers are the mesh's.
 
 import { redialBaseMs, redialFirstMs, redialMaxMs } from './limits.ts';
 
@@ -9,6 +9,21 @@ import { redialBaseMs, redialFirstMs, redialMaxMs } from './limits.ts';
 export function redialDelayMs(failures: number, fraction: number): number {
   const base = failures <= 1 ? redialFirstMs : Math.min(redialBaseMs * 2 ** Math.min(failures - 2, 10), redialMaxMs);
   return Math.min(Math.round(base * (0.8 + 0.4 * fraction)), redialMaxMs);
+}
+
+const addressPattern = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9._-]{1,253})):([0-9]{1,5})$/;
+
+/**
+ * What is wrong with host:port as a place to dial. Link-local addresses are those of the machine's own surroundings (the
+ * keys of a cloud among them), and no appliance is at "everywhere" or at many at once.
+ */
+export function addressFault(address: string): 'malformed' | 'refused' | undefined {
+  const [, inBrackets, plain, port] = addressPattern.exec(address) ?? [];
+  if (port === undefined || Number(port) < 1 || Number(port) > 65535) return 'malformed';
+  const host = (inBrackets ?? plain ?? '').toLowerCase().replace(/^::ffff:(?=[0-9.]+$)/, '');
+  return /^(169\.254\.|0\.|22[4-9]\.|23[0-9]\.|255\.|fe[89ab][0-9a-f]:|ff[0-9a-f]{2}:|::$|::ffff:)/.test(host)
+    ? 'refused'
+    : undefined;
 }
 
 /** Of a link that has greeted: who dialed it. */

@@ -1,6 +1,7 @@
 // The mesh as people see and steer it: status, counters, peers.
 
 import { type Failure, failure, type Outcome } from '../core/command.ts';
+import { addressFault } from '../core/dial.ts';
 import { syncDebounceMs } from '../core/limits.ts';
 import type { Trust } from '../core/membership.ts';
 import { fingerprintWords } from '../protocol/fingerprint.ts';
@@ -108,9 +109,9 @@ export function createMeshControl(
   }
 
   function addPeer(address: string): Outcome<PeerStatus> {
-    if (!isAddress(address)) return failure('address_malformed', 'An address is HOST:PORT, such as 192.168.1.20:3031.');
-    if (/^169\.254\.|^\[?fe80:/i.test(address))
-      return failure('address_refused', 'Link-local addresses are not dialed.');
+    const fault = addressFault(address);
+    if (fault === 'malformed') return addressMalformed();
+    if (fault) return failure('address_refused', 'Addresses of no single machine on this network are not dialed.');
     if (!dialer.add(address, 'static'))
       return failure('too_many_peers', 'There is no room for another address: remove one first.');
     storage.note(({ database }) => {
@@ -328,7 +329,4 @@ const notWritten = () => failure('storage_unavailable', 'It could not be written
 
 const noPeer = () => failure('not_found', 'There is no such peer.');
 
-const isAddress = (address: string): boolean => {
-  const match = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]{1,253}):([0-9]{1,5})$/.exec(address);
-  return match !== null && Number(match[2]) >= 1 && Number(match[2]) <= 65535;
-};
+const addressMalformed = () => failure('address_malformed', 'An address is HOST:PORT, such as 192.168.1.20:3031.');

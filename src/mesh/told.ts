@@ -1,6 +1,7 @@
 // Addresses of members that members tell each other, so that one address given by a person is enough for all. What is told
 // is where the teller itself has reached them; it is a hint where to dial, and kept until the trust in them is heard of.
 
+import { addressFault } from '../core/dial.ts';
 import { peersMax, toldAddressesMax } from '../core/limits.ts';
 import type { Link } from './link.ts';
 import type { MeshParts } from './parts.ts';
@@ -41,7 +42,7 @@ export function createTold({ config, peers, members, dialer, links }: MeshParts)
     },
     heard(told) {
       for (const { id, address } of told) {
-        if (id === config.replicaId || links.has(id)) continue;
+        if (id === config.replicaId || links.has(id) || addressFault(address)) continue;
         addresses.delete(id);
         if (addresses.size < peersMax * 2) addresses.set(id, address);
       }

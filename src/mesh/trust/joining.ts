@@ -2,6 +2,7 @@
 // asked in vain is answered with what to do instead.
 
 import { failure, type Outcome } from '../../core/command.ts';
+import { addressFault } from '../../core/dial.ts';
 import { fingerprintWords } from '../../protocol/fingerprint.ts';
 import { hasOwnBooks } from '../../storage/carry.ts';
 import { writeMeta } from '../../storage/state.ts';
@@ -56,6 +57,8 @@ export function createJoining(parts: MeshParts): Joining {
     if (normal === undefined)
       return done(failure('code_malformed', 'A join code has 16 letters and digits, such as 4F7K-2M9P-QR3T-8XVA.'));
     const address = peer === undefined ? undefined : (candidates.get(peer)?.address ?? peer);
+    if (address !== undefined && addressFault(address))
+      return done(failure('address_malformed', 'An address is HOST:PORT, such as 192.168.1.20:3031.'));
     wish.byCode(joinKey(ports.crypto, normal), address ?? null, (outcome) =>
       done(outcome.ok ? { ok: true, result: { state: 'joined', welcome: outcome.result } } : outcome),
     );

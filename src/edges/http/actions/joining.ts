@@ -58,6 +58,7 @@ const join = route({
     'malformed',
     'has_own_books',
     'code_malformed',
+    'address_malformed',
     'code_not_known',
     'nobody_found',
     'peer_not_seen',

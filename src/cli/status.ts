@@ -39,8 +39,8 @@ function statusText(mesh: Shown<MeshStatus>, info: GossipInfo, readiness: string
     mesh.verifiedEqualAt === null
       ? 'not yet compared with every peer'
       : `equal with every peer at ${mesh.verifiedEqualAt}`;
-  const connected =
-    mesh.peers.length === 0 ? 'no peers' : `${mesh.connected} of ${mesh.peers.length} peers connected; ${equal}`;
+  const peerCount = mesh.peers.filter(({ trust }) => trust === 'trusted').length;
+  const connected = peerCount === 0 ? 'no peers yet' : `${mesh.connected} of ${peerCount} peers connected; ${equal}`;
   const links = mesh.enabled ? connected : 'turned off';
   return columns([
     ['appliance', `${mesh.name} (${mesh.replicaId}), Tillmesh ${info.version}`],

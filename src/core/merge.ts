@@ -77,7 +77,7 @@ export function mergeRecord(ops: readonly RecordOp[], seenBefore: Heads = {}): M
     const value = winner.set[field] ?? null;
     if (field === deletedField) deleted = value === true;
     else if (field === createdAtField) {
-      for (const op of frontier) createdAt = Math.min(createdAt, Number(op.set[field]));
+      for (const op of frontier) createdAt = Math.min(createdAt, timeOf(op.set[field]));
       continue;
     } else if (value !== null && isFieldName(field)) fields[field] = value;
     const losers = frontier.filter((op) => op !== winner && !isSameJson(op.set[field] ?? null, value));
@@ -99,6 +99,9 @@ export function mergeRecord(ops: readonly RecordOp[], seenBefore: Heads = {}): M
     conflicts,
   };
 }
+
+/** What a peer may write in place of a time is later than any time. */
+const timeOf = (value: Json | undefined): number => (typeof value === 'number' ? value : Number.POSITIVE_INFINITY);
 
 /**
  * Ops of `writers` that no other of them had seen, each once, the earliest first. Vectors that claim to have seen each

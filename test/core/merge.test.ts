@@ -202,6 +202,9 @@ test('B7 any ops with any vectors merge without throwing, in any order to the sa
       minKeys: 1,
     }),
   });
+  // What has no number in it is no time.
+  const odd = { origin: 'aaaaaaaaaaaaaaaaaaaaaaaaaa.1', number: 1, stamp: '0'.repeat(16), seen: {} };
+  expect(mergeRecord([{ ...odd, set: { createdAt: { toString: '' } } }]).createdAt).toBe(0);
   const distinct = fc.uniqueArray(anyOp, { selector: ({ origin, number }) => `${origin}#${number}`, minLength: 1 });
   fc.assert(
     fc.property(

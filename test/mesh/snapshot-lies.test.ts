@@ -141,7 +141,9 @@ describe('C13 a snapshot', () => {
     const [folder, who] = [newFolder(), await makeSomeone()];
     const maker = await openAppliance('Bar', { folder, who });
     await stockUp(maker);
-    const second = await openAppliance('Store', { peers: [maker.address], bulk: null });
+    // Bar tells each of the other: they meet when the test says so.
+    const ofStore = new Set([maker.address]);
+    const second = await openAppliance('Store', { peers: [maker.address], bulk: null, reaches: ofStore });
     await equal(maker, second);
     await maker.stop();
     // Row and digest together: the file agrees with itself.
@@ -158,8 +160,10 @@ describe('C13 a snapshot', () => {
     const bar = await openAppliance('Bar', { folder, who, isFirstStart: false, haste: 1 });
     const held = createHeldBulk();
     held.hold(isOf('.incoming'));
-    const cellar = await openAppliance('Cellar', { peers: [bar.address], bulk: held.bulk, haste: 1 });
+    const reaches = new Set([bar.address]);
+    const cellar = await openAppliance('Cellar', { peers: [bar.address], bulk: held.bulk, haste: 1, reaches });
     await until('chunks wait', () => held.heldCount() > 0);
+    reaches.add(second.address);
     cellar.appliance.mesh.addPeer(second.address);
     await until('disputed', () => alarmsOf(cellar, 'snapshot_disputed').length > 0);
     expect(alarmsOf(cellar, 'snapshot_disputed')[0]?.detail).toMatch(/Bar.*Store.*products/);

@@ -2,9 +2,10 @@
 
 import type { Books } from './core/books.ts';
 import type { Command, Outcome } from './core/command.ts';
-import { epochAfterLoss } from './core/heads.ts';
+import { epochAfterLoss, originOf } from './core/heads.ts';
 import { base32, replicaIdOf } from './core/identity.ts';
-import { hex } from './core/op.ts';
+import { epochMax } from './core/limits.ts';
+import { type Dot, hex } from './core/op.ts';
 import { createFeed, type Feed } from './feed/feed.ts';
 import { createMesh } from './mesh/create-mesh.ts';
 import type { Mesh } from './mesh/mesh.ts';
@@ -39,8 +40,10 @@ export type ApplianceConfig = {
    * this appliance left behind: an older copy, or another's.
    */
   starts: number | null;
-  /** It was started elsewhere before: it may be a copy, whose original runs on. */
-  isElsewhere: boolean;
+  /** This folder on this machine: books of another home may be a copy, whose original runs on. Null where unknown. */
+  home: string | null;
+  /** How far it had written when it was last stopped in order; null where that is not known. */
+  wroteUpTo: Dot | null;
   /** In order; from assets.ts. */
   migrations: readonly Migration[];
   /** Our own HTTP and mesh port, for status and HELLO; 0 where there is none. */
@@ -66,6 +69,8 @@ export type Appliance = {
   accept(connection: Connection): void;
   /** Whether writes are possible now, and if not, a sentence that says why. */
   readiness(): { ready: true } | { ready: false; detail: string };
+  /** The last op that it has written itself; null when there is none. */
+  wroteUpTo(): Dot | null;
   /** Closes links and the database; calls back nothing any more. */
   stop(): void;
 };
@@ -113,13 +118,19 @@ export function createAppliance(
     prepareFor: (welcome, databasePath) =>
       prepareBooks(
         ports,
-        { ...openConfig(ports, config, replicaId), ...newBooks(ports, welcome, databasePath) },
+        { ...openConfig(ports, config, replicaId), ...newBooks(ports, welcome, databasePath, storage.state().epoch) },
         storage,
         welcome,
       ),
     readiness() {
       const trouble = storage.trouble();
       return trouble ? { ready: false, detail: trouble.detail } : { ready: true };
+    },
+    wroteUpTo() {
+      const { origins, epoch } = storage.state();
+      const origin = originOf(replicaId, epoch);
+      const number = origins.get(origin)?.head ?? 0;
+      return number > 0 ? { origin, number } : null;
     },
     stop() {
       mesh.stop();
@@ -137,16 +148,17 @@ function openConfig(ports: Ports, config: ApplianceConfig, replicaId: string): O
     newFeedId: base32(ports.random.bytes(10)),
     newEpoch: config.isFirstStart ? 1 : epochAfterLoss(ports.clock.now()),
     starts: config.starts,
-    isElsewhere: config.isElsewhere,
+    home: config.home,
+    wroteUpTo: config.wroteUpTo,
     chance: ports.random.fraction(),
   };
 }
 
-/** It may have been of that shop before, and have lost what it wrote there. */
-const newBooks = (ports: Ports, { shop }: Welcome, path: string) => ({
+/** It may have been of that shop before: an epoch above all that it ever had, in whatever shop, has no number used. */
+const newBooks = (ports: Ports, { shop }: Welcome, path: string, epoch: number) => ({
   path,
   shop,
-  newEpoch: epochAfterLoss(ports.clock.now()),
+  newEpoch: Math.min(Math.max(epochAfterLoss(ports.clock.now()), epoch) + 1, epochMax),
 });
 
 /** UUIDv7 (RFC 9562): sorts by time of making, 74 bits of chance. */

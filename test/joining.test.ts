@@ -48,7 +48,7 @@ function newPlace(runtime: Runtime = node, data?: string): Place {
       const ports = ['--port', '0', '--mesh-port', '0', '--no-mdns', '--log-level', 'error'];
       const words = [...ports, '--data', dataFolder, ...args];
       const process = await startAppliance([runtime.path, file], name, words, env, folder);
-      onTestFinished(() => void process.stop());
+      onTestFinished(async () => void (await process.stop()));
       return running(process);
     },
   };

@@ -22,6 +22,7 @@ const answerMs = 200;
 /** `again(last)`: `last` runs once nobody is served any more, with the appliance still open. */
 export function createChange(house: House, log: Log, again: (last: () => void) => void): Change {
   const { folder } = house;
+  let isUnderWay = false;
 
   /** Nothing is sold between the copying of the books and the move, so nothing is left behind. */
   function prepare(appliance: Appliance, welcome: Welcome): void {
@@ -35,14 +36,19 @@ export function createChange(house: House, log: Log, again: (last: () => void) =
 
   return {
     join(appliance, welcome) {
-      if ('detail' in appliance) return;
+      if ('detail' in appliance || isUnderWay) return;
+      isUnderWay = true;
       systemTimers.after(answerMs, () => again(() => prepare(appliance, welcome)));
     },
     renew(appliance, by) {
+      if (isUnderWay)
+        return failure('not_ready', 'The appliance is becoming another one already: ask again in a moment.');
+      isUnderWay = true;
       const key = newKey(folder, { sha256: house.crypto.sha256 });
       const vouched = appliance.mesh.vouchFor(key.replicaId, by);
+      const trouble = vouched.ok ? key.keep(house.shop) : undefined;
+      if (!vouched.ok || trouble) isUnderWay = false;
       if (!vouched.ok) return vouched;
-      const trouble = key.keep(house.shop);
       if (trouble) return failure('storage_unavailable', 'The new key cannot be written: the old one stays.');
       log.info('a new identity', { replicaId: key.replicaId });
       systemTimers.after(answerMs, () => again(() => {}));

@@ -3,12 +3,12 @@
 
 import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import type { ApplianceConfig } from '../appliance.ts';
+import type { Appliance, ApplianceConfig } from '../appliance.ts';
 import { assets } from '../assets.ts';
 import { configFileName, firstConfigFile, type Settings } from '../config.ts';
 import { type Addon, loadAddon } from '../edges/addon.ts';
 import { homeOf } from '../edges/home.ts';
-import { type Home, type Identity, noteStart, openIdentity } from '../edges/identity.ts';
+import { type Identity, noteStart, noteStop, openIdentity } from '../edges/identity.ts';
 import { type Lock, lockFolder } from '../edges/lock.ts';
 import { createOpenDatabase, createSystemCrypto, systemRandom } from '../edges/system.ts';
 import type { Crypto, OpenDatabase, ShopOfKey } from '../ports.ts';
@@ -25,10 +25,9 @@ export type House = {
   readonly identity: Identity;
   /** The identity was made just now. */
   readonly isFirstStart: boolean;
-  readonly home: Home;
-  /** How often it was started, with this time; and whether the last time was elsewhere, so that it may be a copy. */
+  readonly home: { readonly folder: string; readonly machine: string };
+  /** How often it was started, with this time. */
   readonly starts: number;
-  readonly isElsewhere: boolean;
   readonly shop: string;
   /** Of the configured shop key; null where none is set. */
   readonly shopKey: ShopOfKey | null;
@@ -81,7 +80,8 @@ function takeHouse(
   const folder = settings.data;
   const crypto = createSystemCrypto();
   const sources = { random: systemRandom, sha256: crypto.sha256 };
-  finishMove(folder);
+  const unfinished = finishMove(folder);
+  if (unfinished) return refused(unfinished.detail);
   const opened = openIdentity(folder, sources, { mayCreate: !isHouse(folder) });
   if (!opened.ok) return refused(opened.detail);
   const emptied = emptiedBooks(folder);
@@ -90,7 +90,6 @@ function takeHouse(
   if (isNew) traces.identityMade();
   const shopKey = settings.shopKey === null ? null : crypto.shopOfKey(settings.shopKey);
   const home = homeOf(folder);
-  const before = identity.home;
   const house: House = {
     folder,
     databasePath: databasePathIn(folder),
@@ -100,7 +99,6 @@ function takeHouse(
     isFirstStart: isNew,
     home,
     starts: identity.starts + 1,
-    isElsewhere: before !== null && (before.folder !== home.folder || before.machine !== home.machine),
     shop: identity.joinedShop ?? shopKey?.shop ?? identity.ownShop,
     shopKey,
     crypto,
@@ -110,7 +108,11 @@ function takeHouse(
 }
 
 /** To be called when the books are open. A disk that takes no note of it is found out by what is written next. */
-export const noteOpened = ({ folder, home, starts }: House): void => void noteStart(folder, home, starts);
+export const noteOpened = ({ folder, starts }: House): void => void noteStart(folder, starts);
+
+/** To be called when the books are about to be closed in order. */
+export const noteClosing = ({ folder }: House, appliance: Appliance): void =>
+  void noteStop(folder, appliance.wroteUpTo());
 
 /** SQLite takes a file of no bytes for a new database: without this, a shop's day could be gone and nobody told. */
 function emptiedBooks(folder: string): Refused | undefined {
@@ -185,7 +187,8 @@ export const applianceConfig = (
   isFirstStart: house.isFirstStart,
   formerId: house.identity.formerId,
   starts: house.starts,
-  isElsewhere: house.isElsewhere,
+  home: `${house.home.folder} ${house.home.machine}`,
+  wroteUpTo: house.identity.wroteUpTo,
   migrations: assets.migrations,
   port: ports.port,
   meshPort: ports.meshPort,

@@ -38,9 +38,14 @@ export async function changeTrust(folder: string, who: string, trust: 'trusted' 
   const status = await askRunning(folder, 'GET', '/api/v1/p2p/status');
   if (!status.ok) return refused(status.detail);
   const { peers } = status.answer as { peers: PeerStatus[] };
-  const isMeant = ({ id, name, words }: PeerStatus): boolean =>
-    id !== null && (id === who || name === who || words === who || (who.length >= 6 && id.startsWith(who)));
-  const [peer, another] = peers.filter(isMeant);
+  // A name is what its owner chose: somebody else's id or words say nothing there.
+  const isWords = /^[a-z]+( [a-z]+){5}$/.test(who);
+  const ways: ((peer: PeerStatus) => boolean)[] = [
+    ({ id, words }) => id === who || words === who,
+    ({ id }) => who.length >= 6 && id !== null && id.startsWith(who),
+    ({ id, name }) => id !== null && name === who && !isWords,
+  ];
+  const [peer, another] = ways.map((isMeant) => peers.filter(isMeant)).find(({ length }) => length > 0) ?? [];
   if (!peer) return refused(`no appliance "${printable(who)}" was seen; "tillmesh status" lists them`);
   if (another) return refused(`more than one appliance is called "${printable(who)}": name it by its id`);
   const changed = await asked(folder, 'PATCH', `/api/v1/peers/${peer.id}`, { trust });

@@ -32,20 +32,25 @@ export function beginMove(folder: string, from: string, to: string): void {
   sync(folder);
 }
 
-/** Carries out a move that was begun; does nothing otherwise. The appliance must not be running. */
-export function finishMove(folder: string): void {
+/**
+ * Carries out a move that was begun; does nothing otherwise. The appliance must not be running. A failure leaves the move
+ * to be finished by the next start.
+ */
+export function finishMove(folder: string): { readonly detail: string } | undefined {
   const { books, prepared, note } = pathsIn(folder);
   const move = readNote(note);
-  if (!move) return;
+  if (!move) return undefined;
   if (existsSync(prepared)) {
     // The old ones first: their write-ahead log must go with them.
     if (existsSync(books)) renameDatabase(books, keptPath(folder, move.from));
     renameDatabase(prepared, books);
     sync(folder);
   }
-  keepShop(folder, move.to);
+  const failure = keepShop(folder, move.to);
+  if (failure) return failure;
   rmSync(note, { force: true });
   sync(folder);
+  return undefined;
 }
 
 /** Where the books of the shop that was left are kept; never over other books. */

@@ -19,7 +19,16 @@ import { type Change, createChange } from './change.ts';
 import { openClaim } from './claim-code.ts';
 import { closeConsoleDoor, openConsoleDoor } from './console.ts';
 import { type Doors, openDoors } from './doors.ts';
-import { applianceConfig, type House, isHouse, noteOpened, openHouse, type Refused, reopenHouse } from './house.ts';
+import {
+  applianceConfig,
+  type House,
+  isHouse,
+  noteClosing,
+  noteOpened,
+  openHouse,
+  type Refused,
+  reopenHouse,
+} from './house.ts';
 import { portTrouble } from './ports-free.ts';
 
 export type Running = {
@@ -129,6 +138,7 @@ async function serve(settings: Settings, house: House, again: Again): Promise<Se
     shown.stopping.abort();
     await doors.close();
     last?.();
+    noteClosing(house, appliance);
     appliance.stop();
     await discovery?.stop();
     transport.close();

@@ -11,7 +11,7 @@ import { createLog } from '../edges/log.ts';
 import { systemClock, systemRandom, systemTimers } from '../edges/system.ts';
 import type { Transport } from '../ports.ts';
 import { askRunning } from './console.ts';
-import { applianceConfig, type House, noteOpened, openHouse } from './house.ts';
+import { applianceConfig, type House, noteClosing, noteOpened, openHouse } from './house.ts';
 
 type Told = { ok: true; text: string } | { ok: false; detail: string };
 
@@ -70,6 +70,7 @@ async function askClosed(settings: Settings, house: House, { path, body }: Token
     body: JSON.stringify(body),
   });
   const told = toldFrom(response.status, await response.json());
+  noteClosing(house, appliance);
   appliance.stop();
   return told;
 }

@@ -155,14 +155,19 @@ export const historyDaysMax = 30;
 
 // Trust
 
-/** Statements on who is of the shop: each of the largest number of peers let in and shut out again, thirty times over. */
-export const statementsMax = 4096;
-/** Revocations that one statement names: all that a shop will ever see. */
-export const pardonsMax = 256;
+/** Statements of one appliance on who is of the shop: each of the largest number of peers, let in and shut out four times. */
+export const statementsPerAuthorMax = 512;
+/** Revocations that one statement names: all that hold in a shop at one time. */
+export const pardonsMax = 128;
+/** Epochs of a revoked one whose last number is named, the latest: a new one comes with a restored disk. */
+export const revokedEpochsMax = 64;
 /** Name of an appliance, as others keep it. */
 export const peerNameCharsMax = 200;
 /** Appliances that are not of the shop, shown to admins; what comes above them is not remembered. */
 export const strangersShownMax = 64;
+/** Refusals that are logged one by one within a minute; the others are counted. */
+export const refusalLinesMax = 30;
+export const refusalLinesMs = 60_000;
 /** Join codes at once, how long each is good, and how many wrong ones end it (80 bits could stand far more). */
 export const joinCodesMax = 16;
 export const joinCodeMs = 15 * 60_000;

@@ -8,7 +8,7 @@
 
 import { type Heads, parseHeads, replicaOf } from './heads.ts';
 import { isJsonObject, type Json, type JsonObject } from './json.ts';
-import { pardonsMax, peerNameCharsMax, statementsMax } from './limits.ts';
+import { pardonsMax, peerNameCharsMax, revokedEpochsMax, statementsPerAuthorMax } from './limits.ts';
 import { compareOps, type Dot } from './op.ts';
 
 export type Trust = 'pending' | 'trusted' | 'revoked';
@@ -48,22 +48,26 @@ export type Membership = {
     | { readonly kind: 'none' };
 };
 
-/** `self` is where trust begins: the replica id of whoever asks. */
+/**
+ * `self` is where trust begins: the replica id of whoever asks. What it says itself always counts for it, so that a shop in
+ * which all were revoked by one that had gone bad can be put together again.
+ */
 export function membershipOf(self: string, statements: readonly TrustStatement[]): Membership {
   const everTrusted = reached(self, statements.filter(isTrusted));
   const revocations = statements.filter(isRevocation).filter(({ origin }) => everTrusted.has(replicaOf(origin)));
   // Every pardon that counts can only make more pardons count, so this ends, and in the same place whatever the order.
+  const all = bySubject(revocations);
   let pardoned: ReadonlySet<string> = new Set();
   for (;;) {
-    const holding = revocations.filter(({ id }) => !pardoned.has(id));
-    const counting = statements.filter((statement) => isBeforeAll(statement, holding));
+    const holding = bySubject(revocations.filter(({ id }) => !pardoned.has(id)));
+    const counting = statements.filter((said) => replicaOf(said.origin) === self || isBeforeAll(said, holding));
     const known = reached(self, counting.filter(isTrusted));
-    const now = pardonsOf(counting, known, revocations);
+    const now = pardonsOf(counting, known, all);
     if (now.size > pardoned.size) {
       pardoned = now;
       continue;
     }
-    return membership(known, holding, counting);
+    return membership(known, [...holding.values()].flat(), counting);
   }
 }
 
@@ -93,16 +97,22 @@ const isTrusted = (statement: TrustStatement): statement is Trusting => statemen
 const isRevocation = (statement: TrustStatement): statement is Revocation => statement.verdict === 'revoked';
 const isRotation = (statement: TrustStatement): statement is Rotation => statement.verdict === 'shop_key';
 
+type BySubject = ReadonlyMap<string, readonly Revocation[]>;
+
+const bySubject = (revocations: readonly Revocation[]): BySubject => Map.groupBy(revocations, ({ subject }) => subject);
+
 /** Said before its author was revoked, by the reckoning of everybody who did. */
-const isBeforeAll = ({ origin, number }: Dot, revocations: readonly Revocation[]): boolean =>
-  revocations.every(({ subject, upTo }) => subject !== replicaOf(origin) || number <= (upTo[origin] ?? 0));
+const isBeforeAll = ({ origin, number }: Dot, revocations: BySubject): boolean =>
+  (revocations.get(replicaOf(origin)) ?? []).every(({ upTo }) => number <= (upTo[origin] ?? 0));
 
 /** Whom trust leads to from `self`. */
 function reached(self: string, edges: readonly Trusting[]): ReadonlySet<string> {
   const subjectsByAuthor = new Map<string, string[]>();
   for (const { origin, subject } of edges) {
     const author = replicaOf(origin);
-    subjectsByAuthor.set(author, [...(subjectsByAuthor.get(author) ?? []), subject]);
+    const subjects = subjectsByAuthor.get(author);
+    if (subjects) subjects.push(subject);
+    else subjectsByAuthor.set(author, [subject]);
   }
   const found = new Set([self]);
   for (const replica of found) for (const subject of subjectsByAuthor.get(replica) ?? []) found.add(subject);
@@ -112,15 +122,14 @@ function reached(self: string, edges: readonly Trusting[]): ReadonlySet<string> 
 function pardonsOf(
   counting: readonly TrustStatement[],
   known: ReadonlySet<string>,
-  revocations: readonly Revocation[],
+  revocations: BySubject,
 ): ReadonlySet<string> {
   const pardoned = new Set<string>();
   for (const statement of counting) {
     if (!isTrusted(statement) || !known.has(replicaOf(statement.origin))) continue;
     // Nobody takes back his own.
     if (statement.subject === replicaOf(statement.origin)) continue;
-    for (const { id, subject } of revocations)
-      if (subject === statement.subject && statement.pardons.includes(id)) pardoned.add(id);
+    for (const { id } of revocations.get(statement.subject) ?? []) if (statement.pardons.includes(id)) pardoned.add(id);
   }
   return pardoned;
 }
@@ -150,17 +159,28 @@ export function readTrustWord(payload: JsonObject): TrustWord | undefined {
     return isIds(pardons) ? { verdict, subject, pardons, ...named } : undefined;
   }
   const heads = verdict === 'revoked' && isJsonObject(upTo) ? parseHeads(upTo) : undefined;
-  return verdict === 'revoked' && heads ? { verdict, subject, upTo: heads } : undefined;
+  const isOfSubject = heads && Object.keys(heads).every((origin) => replicaOf(origin) === subject);
+  if (!isOfSubject || Object.keys(heads).length > revokedEpochsMax) return undefined;
+  return { verdict: 'revoked', subject, upTo: heads };
 }
 
 const isIds = (value: Json): value is string[] =>
   Array.isArray(value) && value.length <= pardonsMax && value.every((id) => typeof id === 'string' && id.length <= 64);
 
-/** The statements with one more; the same list when it is there already, or when there is no room. */
+/**
+ * The statements with one more; the same list when it is there already. Of each author the earliest few hundred count, so
+ * that nobody who talks a lot keeps others from being heard, and all keep the same ones in whatever order they come.
+ */
 export function withTrustStatement(
   statements: readonly TrustStatement[],
   statement: TrustStatement,
 ): readonly TrustStatement[] {
-  const isKnown = statements.some(({ origin, number }) => origin === statement.origin && number === statement.number);
-  return isKnown || statements.length >= statementsMax ? statements : [...statements, statement];
+  const isSame = ({ origin, number }: Dot): boolean => origin === statement.origin && number === statement.number;
+  if (statements.some(isSame)) return statements;
+  const author = replicaOf(statement.origin);
+  const all = [...statements, statement];
+  const ofAuthor = all.filter(({ origin }) => replicaOf(origin) === author).sort(compareOps);
+  if (ofAuthor.length <= statementsPerAuthorMax) return all;
+  const latest = ofAuthor.at(-1);
+  return latest === statement ? statements : all.filter((said) => said !== latest);
 }

@@ -19,7 +19,7 @@ import {
 import { join } from 'node:path';
 import { base32, publicKeyBytes, replicaIdChars, replicaIdOf } from '../core/identity.ts';
 import { isJsonObject, type JsonObject } from '../core/json.ts';
-import type { Sha256 } from '../core/op.ts';
+import type { Dot, Sha256 } from '../core/op.ts';
 import type { Random, Signer } from '../ports.ts';
 
 export type Identity = {
@@ -33,9 +33,10 @@ export type Identity = {
   readonly joinedShop: string | null;
   /** Under which it wrote before it took the present key. */
   readonly formerId: string | null;
-  /** Where it was last started, and how often it was; null where that was not noted. */
-  readonly home: Home | null;
+  /** How often it was started. */
   readonly starts: number;
+  /** How far it had written when it was last stopped in order. */
+  readonly wroteUpTo: Dot | null;
   /** Self-made, of this key; null before one was. */
   readonly certificatePem: string | null;
 };
@@ -55,9 +56,6 @@ export type IdentityFailure = {
 
 export type OpenedIdentity = { readonly ok: true; readonly identity: Identity; readonly isNew: boolean };
 
-/** Two homes are the same when both members are. Neither tells anything but that. */
-export type Home = { readonly folder: string; readonly machine: string };
-
 /** What the file holds. Members that we do not know are kept. */
 type IdentityFile = JsonObject & {
   version: number;
@@ -66,8 +64,8 @@ type IdentityFile = JsonObject & {
   joinedShop: string | null;
   formerId: string | null;
   certificate: string | null;
-  home: Home | null;
   starts: number;
+  wroteUpTo: Dot | null;
 };
 
 /** Raised when an older Tillmesh must not touch the file; a new member alone is no reason. */
@@ -95,20 +93,24 @@ export function openIdentity(
     joinedShop: null,
     formerId: null,
     certificate: null,
-    home: null,
     starts: 0,
+    wroteUpTo: null,
   };
   const failure = writeIdentity(folder, file);
   return failure ?? { ok: true, identity: identityOf(file, privateKey, sources.sha256), isNew: true };
 }
 
-/** From its next start on the appliance is of this shop. */
+/** From its next start on the appliance is of this shop, in which it never had another key. */
 export const keepShop = (folder: string, joinedShop: string): IdentityFailure | undefined =>
-  changeFile(folder, { joinedShop });
+  changeFile(folder, { joinedShop, formerId: null });
 
 /** To be noted once the books are open: a start that fails has changed nothing. */
-export const noteStart = (folder: string, home: Home, starts: number): IdentityFailure | undefined =>
-  changeFile(folder, { home, starts });
+export const noteStart = (folder: string, starts: number): IdentityFailure | undefined =>
+  changeFile(folder, { starts });
+
+/** To be noted at the end of a stop in order: books that know less at the next start are an older copy. */
+export const noteStop = (folder: string, wroteUpTo: Dot | null): IdentityFailure | undefined =>
+  changeFile(folder, { wroteUpTo });
 
 /** A key that nobody has had: `replicaId` is known before `keep` puts it in the place of the present one. */
 export function newKey(
@@ -135,7 +137,9 @@ export function keepCertificate(folder: string, certificatePem: string): Identit
 /** Reads again before it writes: another command may have changed the file since. */
 function changeFile(
   folder: string,
-  change: Partial<Pick<IdentityFile, 'privateKey' | 'formerId' | 'joinedShop' | 'certificate' | 'home' | 'starts'>>,
+  change: Partial<
+    Pick<IdentityFile, 'privateKey' | 'formerId' | 'joinedShop' | 'certificate' | 'starts' | 'wroteUpTo'>
+  >,
 ): IdentityFailure | undefined {
   const read = readIdentity(folder);
   return read.ok ? writeIdentity(folder, { ...read.file, ...change }) : read;
@@ -156,8 +160,8 @@ function identityOf(file: IdentityFile, privateKey: KeyObject, sha256: Sha256): 
     ownShop: file.ownShop,
     joinedShop: file.joinedShop,
     formerId: file.formerId,
-    home: file.home,
     starts: file.starts,
+    wroteUpTo: file.wroteUpTo,
     certificatePem: isCertificateOf(file.certificate, privateKey) ? file.certificate : null,
   };
 }
@@ -194,13 +198,13 @@ function readIdentity(folder: string): ReadIdentity | IdentityFailure {
   if (wrong) return malformed(path, `has no good "${wrong}"`);
   const privateKey = parsePrivateKey(String(file.privateKey));
   if (!privateKey) return malformed(path, 'holds no private key of the kind P-256');
-  const { joinedShop = null, formerId = null, certificate = null, home = null, starts = 0 } = file;
+  const { joinedShop = null, formerId = null, certificate = null, starts = 0, wroteUpTo = null } = file;
   const whole = {
     ...file,
     joinedShop,
     formerId,
     certificate,
-    home: isHome(home) ? home : null,
+    wroteUpTo: isDot(wroteUpTo) ? wroteUpTo : null,
     starts,
   };
   return { ok: true, file: whole as IdentityFile, privateKey };
@@ -229,8 +233,8 @@ function wrongMember(file: JsonObject): string | undefined {
 const isIdOrAbsent = (value: unknown): boolean =>
   value === undefined || value === null || (typeof value === 'string' && /^[a-z2-7]{26}$/.test(value));
 
-const isHome = (value: unknown): value is Home =>
-  isJsonObject(value) && typeof value.folder === 'string' && typeof value.machine === 'string';
+const isDot = (value: unknown): value is Dot =>
+  isJsonObject(value) && typeof value.origin === 'string' && Number.isSafeInteger(value.number);
 
 function parsePrivateKey(pem: string): KeyObject | undefined {
   try {

@@ -1,4 +1,4 @@
-// What needs an eye now: one line for each cause, until it is gone. Bounded; the oldest goes first.
+// What needs an eye now: one line for each cause, until it is gone. Bounded; the oldest of what is most goes first.
 
 import type { Clock } from '../ports.ts';
 
@@ -18,11 +18,17 @@ const keepMs = 86_400_000;
 
 export function createAlarms(clock: Clock): Alarms {
   const alarms = new Map<string, Alarm & { raisedAt: number }>();
+  /** Of the kind of which there are most: strangers that knock in numbers drive out no news of another kind. */
+  function oldestOfMost(): string {
+    const kinds = Map.groupBy(alarms, ([, { code }]) => code);
+    const [most] = [...kinds.values()].sort((a, b) => b.length - a.length);
+    return most?.[0]?.[0] ?? '';
+  }
+
   return {
     raise(key, code, detail) {
       alarms.set(key, { code, detail, at: alarms.get(key)?.at ?? clock.now(), raisedAt: clock.monotonic() });
-      const [oldest] = alarms.keys();
-      if (alarms.size > alarmsMax && oldest !== undefined) alarms.delete(oldest);
+      if (alarms.size > alarmsMax) alarms.delete(oldestOfMost());
     },
     has: (key) => alarms.has(key),
     clear(key) {

@@ -153,11 +153,15 @@ export function createMeshControl(
     return undefined;
   }
 
-  /** Approved here, and of another shop: an appliance that was never used itself gives its own shop up for that one. */
+  /**
+   * Approved here, and of another shop: an appliance that was never used, and is alone in its own shop, gives that up for
+   * the other one; unless that one has asked already to be let in here.
+   */
   function meetHalfWay(id: string): void {
     const candidate = candidates.get(id);
     const isElsewhere = candidate?.shop !== undefined && candidate.shop !== null && candidate.shop !== config.shop;
-    if (isElsewhere && !hasOwnBooks(storage.handle())) joining.join({ peer: id, bringBooks: false }, () => {});
+    const isNew = !hasOwnBooks(storage.handle()) && members.now().members.size <= 2;
+    if (isElsewhere && isNew && !candidate.asks) joining.join({ peer: id, bringBooks: false }, () => {});
     if (candidate?.address) dialer.add(candidate.address, 'seen', id);
     dialer.dialNow();
   }

@@ -62,10 +62,8 @@ export function createMesh(ports: Ports, storage: Storage, config: MeshConfig, a
   const peers = createPeerBook(storage);
   const members = createMembers(ports, storage, config);
   const candidates = createCandidates(clock);
-  const wish = createWish(ports, (welcome) => {
-    storage.note(({ statements }) => writeMeta(statements, 'asks', null));
-    above.welcomed(welcome);
-  });
+  // What is asked for is noted in the books that are left: should the move fail, it is asked for again.
+  const wish = createWish(ports, { granted: above.welcomed, ended: () => ports.timers.soon(() => dialer.dialNow()) });
   let enabled = readMeta(storage.handle().statements, 'mesh_enabled', true);
   let timer: TimerHandle | null = null;
   let ticks = 0;
@@ -93,6 +91,7 @@ export function createMesh(ports: Ports, storage: Storage, config: MeshConfig, a
     dialer,
     alarms,
     links,
+    strangers: () => strangers.keys(),
     isEnabled: () => enabled,
     replan,
     closePeer: (id, reason) => links.get(id)?.close(reason),
@@ -133,7 +132,7 @@ export function createMesh(ports: Ports, storage: Storage, config: MeshConfig, a
     },
     newcomer: gate.newcomer,
     welcomed: gate.welcomed,
-    addresses: (_link, message) => told.heard(message.peers),
+    addresses: (link, message) => told.heard(link, message.peers),
     refused(link, reason, detail) {
       const dialed = strangers.get(link) ?? null;
       gate.refused(link, reason, detail, dialed);
@@ -168,7 +167,7 @@ export function createMesh(ports: Ports, storage: Storage, config: MeshConfig, a
   function greeted(link: Link, peer: NonNullable<Link['peer']>): void {
     const address = strangers.get(link);
     strangers.delete(link);
-    const entry = peers.meet(peer.id, peer.name);
+    const entry = peers.meet(peer.id, peer.name, (id) => members.trustOf(id) === 'trusted');
     if (!entry || stopped) return link.close('no room for another peer');
     if (!gate.isAlone(link, entry)) return link.close('another process under its key is linked');
     const standing = links.get(peer.id);
@@ -290,7 +289,7 @@ export function createMesh(ports: Ports, storage: Storage, config: MeshConfig, a
 
   function isWanted(address: AddressState): boolean {
     const { peerId, source } = address;
-    if (stopped || !enabled || peerId === 'self' || members.now().revoked.has(config.replicaId)) return false;
+    if (stopped || !enabled || peerId === 'self') return false;
     if (peerId !== null && (links.has(peerId) || members.trustOf(peerId) === 'revoked')) return false;
     // Where a person said that a peer is, whoever answers is shown to him.
     if (wish.isAny() || source === 'static' || peerId === null) return !wish.hasRefused(address.address);
@@ -334,7 +333,8 @@ export function createMesh(ports: Ports, storage: Storage, config: MeshConfig, a
         for (const known of dialer.addresses()) if (known.address === entry.address) known.peerId = entry.id;
       }
       const { formerId, name } = config;
-      if (formerId !== null) members.letIn(formerId, { name, via: 'renewed', by: 'system' });
+      if (formerId !== null && members.trustOf(formerId) === 'pending')
+        members.letIn(formerId, { name, via: 'renewed', by: 'system' });
       wish.byApproval(readMeta<string | null>(storage.handle().statements, 'asks', null));
       upkeep.tellCopied();
       forks.followAll();

@@ -3,7 +3,7 @@
 // at once when told that there is life.
 
 import { redialDelayMs } from '../core/dial.ts';
-import { peersMax } from '../core/limits.ts';
+import { addressesPerReplicaMax, peersMax } from '../core/limits.ts';
 import type { Connection, Ports, TimerHandle } from '../ports.ts';
 
 /** Given by a person; where a peer was before; told by a peer; seen on the network. */
@@ -112,16 +112,29 @@ export function createDialer(ports: Ports, events: DialerEvents): Dialer {
     state.timer = ports.timers.after(redialDelayMs(state.failures, ports.random.fraction()), () => dial(state));
   }
 
+  const countOf = (peerId: string | undefined): number =>
+    [...states.values()].filter((state) => peerId !== undefined && state.peerId === peerId).length;
+
+  /** What was only told or seen makes room for what a person gave, and for where a peer was. */
+  function dropHint(): boolean {
+    const hint = [...states.values()].find(({ source }) => source === 'told' || source === 'seen');
+    hint?.timer?.cancel();
+    return hint !== undefined && states.delete(hint.address);
+  }
+
   return {
     addresses: () => [...states.values()],
     add(address, source, peerId) {
       const known = states.get(address);
       if (known) {
         if (source === 'static') known.source = source;
-        if (peerId !== undefined && known.failures > 0) known.peerId = peerId;
+        // Who is where a person said that a peer is, only dialing tells.
+        if (peerId !== undefined && known.failures > 0 && known.source !== 'static') known.peerId = peerId;
         return true;
       }
-      if (states.size >= peersMax * 2) return false;
+      const isHint = source === 'told' || source === 'seen';
+      if (isHint && countOf(peerId) >= addressesPerReplicaMax) return false;
+      if (states.size >= peersMax * 2 && (isHint || !dropHint())) return false;
       const state = { ...newAddress(address, source), peerId: peerId ?? null };
       states.set(address, state);
       ports.timers.soon(() => dial(state));

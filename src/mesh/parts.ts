@@ -41,6 +41,8 @@ export type MeshParts = {
   readonly alarms: Alarms;
   /** Open links by replica id. */
   readonly links: Map<string, Link>;
+  /** Links that have not greeted yet. */
+  strangers(): Iterable<Link>;
   isEnabled(): boolean;
   replan(): void;
   closePeer(id: string, reason: string): void;

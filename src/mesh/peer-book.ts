@@ -46,8 +46,8 @@ type PeerRow = {
 export type PeerBook = {
   all(): PeerEntry[];
   get(id: string): PeerEntry | undefined;
-  /** The entry of a peer, made on first sight; undefined when the book is full. */
-  meet(id: string, name: string): PeerEntry | undefined;
+  /** The entry of a peer, made on first sight, in the place of one that is not needed; undefined when the book is full. */
+  meet(id: string, name: string, isNeeded?: (id: string) => boolean): PeerEntry | undefined;
   save(entry: PeerEntry): void;
   remove(id: string): void;
 };
@@ -55,12 +55,20 @@ export type PeerBook = {
 export function createPeerBook(storage: Storage): PeerBook {
   const rows = storage.handle().database.prepare('SELECT * FROM peers ORDER BY id').all() as PeerRow[];
   const entries = new Map(rows.map((row) => [row.id, entryOf(row)]));
+  function remove(id: string): void {
+    entries.delete(id);
+    storage.note(({ database }) => {
+      database.prepare('DELETE FROM peers WHERE id = ?').run(id);
+    });
+  }
   return {
     all: () => [...entries.values()],
     get: (id) => entries.get(id),
-    meet(id, name) {
+    meet(id, name, isNeeded = () => true) {
       const known = entries.get(id);
       if (known) return known;
+      const spare = entries.size < peersMax ? undefined : [...entries.keys()].find((other) => !isNeeded(other));
+      if (spare !== undefined) remove(spare);
       if (entries.size >= peersMax) return undefined;
       const entry = newEntry(id, name);
       entries.set(id, entry);
@@ -71,12 +79,7 @@ export function createPeerBook(storage: Storage): PeerBook {
         database.prepare(saveSql).run(rowOf(entry));
       });
     },
-    remove(id) {
-      entries.delete(id);
-      storage.note(({ database }) => {
-        database.prepare('DELETE FROM peers WHERE id = ?').run(id);
-      });
-    },
+    remove,
   };
 }
 

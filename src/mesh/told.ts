@@ -9,7 +9,7 @@ import type { MeshParts } from './parts.ts';
 export type Told = {
   /** A link stands: its peer hears of the others, and they of it. */
   greeted(link: Link): void;
-  heard(peers: readonly { readonly id: string; readonly address: string }[]): void;
+  heard(link: Link, peers: readonly { readonly id: string; readonly address: string }[]): void;
   /** Who is of the shop has changed. */
   review(): void;
 };
@@ -40,8 +40,11 @@ export function createTold({ config, peers, members, dialer, links }: MeshParts)
       if (news.length === 0 || members.trustOf(link.peerKeyId) !== 'trusted') return;
       for (const id of others) links.get(id)?.dispatch({ kind: 'tell', message: { type: 'addresses', peers: news } });
     },
-    heard(told) {
+    heard(link, told) {
+      const isHere = isLoopback(link.connection.address);
       for (const { id, address } of told) {
+        // Of loopback only a neighbour on this machine knows anything.
+        if (isLoopback(address) && !isHere) continue;
         if (id === config.replicaId || links.has(id) || addressFault(address)) continue;
         addresses.delete(id);
         if (addresses.size < peersMax * 2) addresses.set(id, address);
@@ -51,3 +54,5 @@ export function createTold({ config, peers, members, dialer, links }: MeshParts)
     review,
   };
 }
+
+const isLoopback = (address: string): boolean => /^(127\.|localhost:|\[::1\]:)/i.test(address);

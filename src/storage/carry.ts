@@ -2,7 +2,8 @@
 // under that shop, each with the time at which it was written first. Facts whole; of each living record its values. What
 // was superseded, deleted or settled stays in the old file, which is kept.
 
-import { createdAtField, mergeRecord } from '../core/merge.ts';
+import type { JsonObject } from '../core/json.ts';
+import { createdAtField, mergeRecord, type RecordOp } from '../core/merge.ts';
 import { type Draft, parseHeader, parsePayload } from '../core/op.ts';
 import { appendLocal } from './append.ts';
 import { liveOps } from './fold-records.ts';
@@ -12,6 +13,7 @@ import type { Storage } from './storage.ts';
 
 /** Accounts of people stay behind: those of the other shop say who may do what there. */
 const staysBehind = ['user'];
+const factEntities = ['ticket', 'movement'];
 
 /** Drafts in one transaction. */
 const draftsPerCommit = 256;
@@ -45,31 +47,40 @@ export function carryBooks(from: Storage, to: Storage): number | undefined {
 function* draftsOf(from: Storage): Iterable<Draft> {
   const { database } = from.handle();
   const records = database.prepare('SELECT * FROM records WHERE deleted = 0 ORDER BY row').iterate();
-  for (const row of records) {
-    const draft = recordDraft(from, row as RecordTableRow);
+  for (const row of records) yield* recordDrafts(from, row as RecordTableRow);
+  // From the journal and not from the tables, so that a ticket that lost to another under its id comes along as well.
+  const facts = database.prepare(
+    'SELECT header, payload FROM changes JOIN ops ON ops.key = changes.op AND ops.arrival = changes.seq ORDER BY seq',
+  );
+  for (const row of facts.iterate()) {
+    const draft = factDraft(row as FactRow);
     if (draft) yield draft;
   }
-  for (const table of ['tickets', 'movements'])
-    for (const row of database.prepare(`SELECT op FROM ${table} ORDER BY seq`).iterate()) {
-      const draft = factDraft(from, (row as { op: number }).op);
-      if (draft) yield draft;
-    }
 }
 
-function recordDraft(from: Storage, row: RecordTableRow): Draft | undefined {
-  if (staysBehind.includes(row.entity)) return undefined;
+/** An edit for each that still counts, with the time of its own: what it says of the fields of which it has the last word. */
+function* recordDrafts(from: Storage, row: RecordTableRow): Iterable<Draft> {
+  if (staysBehind.includes(row.entity)) return;
   const ops = liveOps(from.handle().statements, from.state(), row);
-  if (ops.length === 0) return undefined;
-  const { fields, createdAt, latest } = mergeRecord(ops);
-  const written = { stamp: latest.stamp, at: latest.at };
-  const payload = { set: { ...fields, [createdAtField]: createdAt }, by: 'system' };
-  return { entity: row.entity, id: row.id, seen: {}, payload, written };
+  if (ops.length === 0) return;
+  const { live, fields, createdAt } = mergeRecord(ops);
+  const lastWriter = new Map<string, RecordOp>();
+  for (const op of live) for (const field of Object.keys(op.set)) lastWriter.set(field, op);
+  for (const [index, op] of live.entries()) {
+    const own = Object.entries(fields).filter(([field]) => lastWriter.get(field) === op);
+    const set: JsonObject = { ...Object.fromEntries(own), ...(index === 0 ? { [createdAtField]: createdAt } : {}) };
+    if (Object.keys(set).length === 0) continue;
+    const written = { stamp: op.stamp, at: op.at };
+    yield { entity: row.entity, id: row.id, seen: {}, payload: { set, by: 'system' }, written };
+  }
 }
 
-function factDraft(from: Storage, key: number): Draft | undefined {
-  const row = from.handle().statements.op.get(key);
-  const header = row?.header ? parseHeader(row.header) : undefined;
-  const payload = typeof row?.payload === 'string' ? parsePayload(row.payload) : undefined;
-  if (typeof header !== 'object' || typeof payload !== 'object') return undefined;
+type FactRow = { readonly header: string | null; readonly payload: string | Buffer };
+
+function factDraft(row: FactRow): Draft | undefined {
+  const header = row.header === null ? undefined : parseHeader(row.header);
+  if (typeof header !== 'object' || !factEntities.includes(header.entity)) return undefined;
+  const payload = typeof row.payload === 'string' ? parsePayload(row.payload) : undefined;
+  if (typeof payload !== 'object') return undefined;
   return { entity: header.entity, id: header.id, payload, written: { stamp: header.stamp, at: header.at } };
 }

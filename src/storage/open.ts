@@ -3,6 +3,7 @@
 import { statSync } from 'node:fs';
 import type BetterSqlite3 from 'better-sqlite3';
 import { epochMax, pageBytes, pageCacheBytes } from '../core/limits.ts';
+import type { Dot } from '../core/op.ts';
 import type { OpenDatabase } from '../ports.ts';
 import { type Migration, migrate } from './migrate.ts';
 import { loadState, readMeta, type StorageState, writeMeta } from './state.ts';
@@ -19,7 +20,9 @@ export type OpenConfig = {
   readonly newEpoch: number;
   /** See ApplianceConfig. */
   readonly starts: number | null;
-  readonly isElsewhere: boolean;
+  /** This folder on this machine; null where that is not known. */
+  readonly home: string | null;
+  readonly wroteUpTo: Dot | null;
   /** In [0, 1): so that two copies of one disk do not choose the same epoch. */
   readonly chance: number;
 };
@@ -90,6 +93,7 @@ function claim(statements: Statements, config: OpenConfig): OpenFailure | undefi
     writeMeta(statements, 'feed_id', config.newFeedId);
     writeMeta(statements, 'epoch', config.newEpoch);
     writeMeta(statements, 'starts', config.starts);
+    writeMeta(statements, 'home', config.home);
     statements.commit.run();
     return undefined;
   }
@@ -109,16 +113,23 @@ const epochChoices = 1000;
 
 /** Books that are a copy, as far as can be told from here, go on under a new epoch: nothing of it is written before. */
 function noteStart(statements: Statements, config: OpenConfig): undefined {
-  const { starts } = config;
+  const { starts, home } = config;
   if (starts === null) return;
   const before = readMeta<number | null>(statements, 'starts', null);
-  if (before === starts) return;
-  const isOther = before !== null && before !== starts - 1;
+  const homeBefore = readMeta<string | null>(statements, 'home', null);
+  // The same start goes on: the database was opened again after its disk had failed.
+  if (before === starts && homeBefore === home) return;
+  const state = loadState(statements, config.replicaId);
+  const { wroteUpTo } = config;
+  const isOlder = wroteUpTo !== null && (state.origins.get(wroteUpTo.origin)?.head ?? 0) < wroteUpTo.number;
+  // A start that was noted here and not beside the books, by a power cut between the two, has the number of the next.
+  const isOther = isOlder || (before !== null && before !== starts - 1 && before !== starts);
   statements.begin.run();
   writeMeta(statements, 'starts', starts);
-  if (isOther || config.isElsewhere) {
-    const { epoch } = loadState(statements, config.replicaId);
-    const wanted = epoch + 1 + Math.floor(config.chance * epochChoices);
+  writeMeta(statements, 'home', home);
+  const isElsewhere = homeBefore !== null && homeBefore !== home;
+  if (isOther || isElsewhere) {
+    const wanted = state.epoch + 1 + Math.floor(config.chance * epochChoices);
     writeMeta(statements, 'epoch', Math.min(wanted, epochMax));
     writeMeta(statements, 'copied_at_start', starts);
   }

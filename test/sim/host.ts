@@ -143,7 +143,8 @@ export function createHost(setup: HostSetup): Host {
         isFirstStart: starts === 1,
         formerId: null,
         starts: setup.tells ? starts : null,
-        isElsewhere: setup.tells && setup.isCopy && starts === 1,
+        wroteUpTo: null,
+        home: setup.tells ? name : null,
         port: 3030,
         meshPort: 3031,
       });

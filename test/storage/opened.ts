@@ -90,7 +90,8 @@ export function tryToOpen(options: OpenedOptions = {}): OpenedBooks | OpenFailur
     newFeedId: 'feed',
     newEpoch: 1,
     starts: null,
-    isElsewhere: false,
+    home: null,
+    wroteUpTo: null,
     chance: 0,
     ...options.config,
   };

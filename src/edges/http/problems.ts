@@ -82,6 +82,7 @@ export const problems = {
   nobody_found: { status: 409, title: 'No other appliance was found.' },
   peer_not_seen: { status: 404, title: 'No such appliance was seen.' },
   peer_revoked: { status: 403, title: 'That appliance is shut out.' },
+  of_that_shop: { status: 409, title: 'This appliance is of that shop already.' },
   join_replaced: { status: 409, title: 'Another join was begun meanwhile.' },
   trust_not_withdrawn: { status: 422, title: 'Trust is not taken back half.' },
   conflict_of_facts: { status: 422, title: 'Two documents cannot be made one.' },

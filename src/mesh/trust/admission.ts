@@ -5,6 +5,7 @@ import { membershipOf } from '../../core/membership.ts';
 import type { ProofMessage, ProtocolRange, Role, WelcomeMessage } from '../../core/message.ts';
 import type { Admission, CloseReason } from '../../core/session-state.ts';
 import { protocolRange } from '../../protocol/version.ts';
+import { hasOwnBooks } from '../../storage/carry.ts';
 import type { Link } from '../link.ts';
 import type { MeshParts } from '../parts.ts';
 import type { Via } from './members.ts';
@@ -16,6 +17,8 @@ export type Admitting = {
   judge(link: Link, message: ProofMessage): Admission;
   /** What a newcomer is told who was judged to be one. */
   welcome(link: Link): WelcomeMessage;
+  /** Whether it has proved, on this link, the shop key that counts now. */
+  hasProvedKey(link: Link): boolean;
   /** How it came to be let in. */
   viaOf(link: Link): Via;
   /** Whether a welcome comes from whom we asked. */
@@ -30,6 +33,7 @@ export function createAdmission(parts: MeshParts): Admitting {
   /** With which secret each link's other end has proved that it may join; null by approval. */
   const grantedBy = new WeakMap<Link, Uint8Array | null>();
   const protocolOf = new WeakMap<Link, ProtocolRange>();
+  const keyProvedOn = new WeakMap<Link, Uint8Array>();
 
   const ours = (link: Link, what: Claim['what'], secret: Uint8Array, shop = config.shop): string =>
     proofText(ports.crypto, secret, link.connection, {
@@ -58,7 +62,6 @@ export function createAdmission(parts: MeshParts): Admitting {
     const secret = members.shopKey();
     const codeKey = wish.codeKey();
     const asks = wish.approval() === link.peerKeyId;
-    const isKnown = secret !== null || codeKey !== null || asks;
     return {
       type: 'proof',
       protocol: protocolRange,
@@ -67,7 +70,7 @@ export function createAdmission(parts: MeshParts): Admitting {
       proof: secret ? ours(link, 'shop_key', secret) : '',
       code: codeKey ? ours(link, 'code', codeKey) : undefined,
       asks: asks ? config.name : undefined,
-      voucher: isKnown ? undefined : voucherFor(storage, config.replicaId),
+      voucher: codeKey !== null || asks ? undefined : voucherFor(storage, ports.crypto.sha256, config.replicaId),
     };
   }
 
@@ -76,13 +79,15 @@ export function createAdmission(parts: MeshParts): Admitting {
     link.instance = message.instance;
     protocolOf.set(link, message.protocol);
     if (peerKeyId === config.replicaId) return judgeOwnKey(message);
-    if (members.now().revoked.has(config.replicaId)) return refused('revoked', 'we were shut out of the shop');
     const trust = members.trustOf(peerKeyId);
     if (trust === 'revoked') return refused('revoked', 'it was shut out of the shop');
     if (isHost(link, message)) return { kind: 'host' };
+    // Who shows a code here though it is of the shop needs none.
+    if (message.code !== undefined && trust === 'trusted' && message.shop === config.shop) return { kind: 'member' };
     if (message.code !== undefined) return judgeCode(link, message, message.code);
     const secret = members.shopKey();
     const holdsKey = secret !== null && isSameSecret(message.proof, theirs(link, 'shop_key', secret, message));
+    if (holdsKey) keyProvedOn.set(link, secret);
     if (message.shop === config.shop)
       return trust === 'trusted' || holdsKey || isVouchedFor(peerKeyId, message)
         ? { kind: 'member' }
@@ -102,6 +107,8 @@ export function createAdmission(parts: MeshParts): Admitting {
 
   /** Where it is we who want to be let in. When both ask, the shop of the smaller id stays. */
   function isHost(link: Link, message: ProofMessage): boolean {
+    const isOurs = message.shop === config.shop && members.trustOf(link.peerKeyId) === 'trusted';
+    if (wish.codeKey() !== null && isOurs) wish.needless();
     if (wish.codeKey() !== null) return message.code === undefined;
     if (wish.approval() !== link.peerKeyId || message.shop === config.shop) return false;
     const bothAsk = message.asks !== undefined && members.trustOf(link.peerKeyId) === 'trusted';
@@ -113,10 +120,14 @@ export function createAdmission(parts: MeshParts): Admitting {
     return key ? newcomer(link, key) : stranger(link, message);
   }
 
-  /** Two shops with one key: that which is no more than the key's gives way to the one that had it before. */
+  /**
+   * Two shops with one key: that which is no more than the key's gives way to the one that had it before. By itself only
+   * while it was never used: a shop at work moves nowhere because somebody with the key says so.
+   */
   function judgeShops(link: Link, message: ProofMessage, secret: Uint8Array): Admission {
     const [weAre, theyAre] = [members.isProvisional(config.shop), members.isProvisional(message.shop)];
-    if (weAre && !theyAre) {
+    const isNew = !hasOwnBooks(storage.handle()) && members.now().members.size === 1;
+    if (weAre && !theyAre && isNew) {
       grantedBy.set(link, secret);
       return { kind: 'host' };
     }
@@ -130,14 +141,18 @@ export function createAdmission(parts: MeshParts): Admitting {
 
   function stranger(link: Link, { shop, asks }: ProofMessage): Admission {
     const seen = link.role === 'dialer' ? { address: link.connection.address } : {};
-    candidates.note(link.peerKeyId, { shop, ...seen, ...(asks === undefined ? {} : { asks: true, name: asks }) });
+    const from = link.connection.address.replace(/:[0-9]+$/, '');
+    candidates.note(link.peerKeyId, { shop, from, ...seen, ...(asks === undefined ? {} : { asks: true, name: asks }) });
     return refused('not_of_this_shop', notOfThisShop);
   }
 
   function isVouchedFor(replica: string, { voucher }: ProofMessage): boolean {
     if (voucher === undefined) return false;
     const known = storage.state().trust;
-    const said = readVoucher(ports.crypto, config.shop, voucher).filter(({ origin }) => replicaOf(origin) !== replica);
+    // Of somebody who was revoked it proves nothing: he may have sealed it since, under a number of before.
+    const said = readVoucher(ports.crypto, config.shop, voucher).filter(
+      ({ origin }) => members.trustOf(replicaOf(origin)) === 'trusted',
+    );
     return membershipOf(config.replicaId, [...known, ...said]).trustOf(replica) === 'trusted';
   }
 
@@ -153,6 +168,7 @@ export function createAdmission(parts: MeshParts): Admitting {
         proof: secret ? ours(link, 'welcome', secret) : '',
       };
     },
+    hasProvedKey: (link) => members.shopKey() !== null && keyProvedOn.get(link) === members.shopKey(),
     viaOf(link) {
       const secret = grantedBy.get(link);
       if (!secret) return 'approval';

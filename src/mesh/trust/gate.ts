@@ -1,6 +1,7 @@
 // What becomes of whoever stands at the gate: who is turned away is named in the log and to whoever looks, who may join is
 // told so, who is no longer of the shop is out at once, and two processes under one identity are found out.
 
+import { refusalLinesMax, refusalLinesMs } from '../../core/limits.ts';
 import type { WelcomeMessage } from '../../core/message.ts';
 import type { CloseReason } from '../../core/session-state.ts';
 import type { AddressState } from '../dialer.ts';
@@ -33,13 +34,19 @@ export function createGate(parts: MeshParts, admission: Admitting): Gate {
   /** Newcomers that were told so: it is they who end the link. */
   const told = new WeakSet<Link>();
   let reviewed = storage.state().trust;
+  /** Links of members: who is none any more is out, whoever let him in. */
+  const ofMembers = new WeakSet<Link>();
+  /** A shop has let us in: no other one may, until this is over. */
+  let isLeaving = false;
+  let linesSince = Number.NEGATIVE_INFINITY;
+  let lines = 0;
 
   const nameOf = (id: string): string => peers.get(id)?.name ?? members.nameOf(id) ?? candidates.get(id)?.name ?? id;
 
   function reasonToRefuse(peerKeyId: string): string | undefined {
     if (!parts.isEnabled()) return 'the mesh is turned off here';
     if (members.trustOf(peerKeyId) !== 'revoked') return undefined;
-    log.warn('a peer was refused', { reason: 'revoked', peer: peerKeyId, detail: 'it was shut out of the shop' });
+    logRefused({ reason: 'revoked', peer: peerKeyId, detail: 'it was shut out of the shop' });
     const detail = `The revoked appliance ${nameOf(peerKeyId)} tries to connect: it is not let in.`;
     alarms.raise(`revoked ${peerKeyId}`, 'revoked_peer', detail);
     return 'this appliance is revoked';
@@ -52,7 +59,7 @@ export function createGate(parts: MeshParts, admission: Admitting): Gate {
       return;
     }
     if (told.has(link)) return;
-    log.warn('a peer was refused', { reason, peer: link.peerKeyId, address, detail });
+    logRefused({ reason, peer: link.peerKeyId, address, detail });
     if (reason === 'heartbeat_timeout') return;
     if (reason === 'cloned') return raiseCloned(link, 'this appliance');
     const known = nameOf(link.peerKeyId);
@@ -95,6 +102,8 @@ export function createGate(parts: MeshParts, admission: Admitting): Gate {
       refused(link, 'not_of_this_shop', 'it welcomed us without knowing what it must', null);
       return link.close('it is not whom we asked');
     }
+    if (isLeaving) return link.close('another one let us in');
+    isLeaving = true;
     const { shop, name: hostName } = message;
     const seenAt = candidates.get(link.peerKeyId)?.address ?? null;
     wish.granted({ shop, host: link.peerKeyId, hostName, address: dialedByUs ? address : seenAt });
@@ -114,8 +123,10 @@ export function createGate(parts: MeshParts, admission: Admitting): Gate {
     return true;
   }
 
-  function proved({ peerKeyId }: Link, name: string): void {
-    const isNews = members.trustOf(peerKeyId) === 'pending' && members.shopKey() !== null;
+  function proved(link: Link, name: string): void {
+    const { peerKeyId } = link;
+    if (members.trustOf(peerKeyId) === 'trusted') ofMembers.add(link);
+    const isNews = members.trustOf(peerKeyId) === 'pending' && admission.hasProvedKey(link);
     if (isNews) members.letIn(peerKeyId, { name, via: 'shop_key', by: 'system' });
     forgetStranger(peerKeyId);
     alarms.clear(`revoked ${peerKeyId}`);
@@ -129,8 +140,25 @@ export function createGate(parts: MeshParts, admission: Admitting): Gate {
     const isOut = revoked.has(config.replicaId);
     if (isOut) raiseOut();
     else alarms.clear('we are revoked');
-    for (const [id, link] of links) if (isOut || revoked.has(id)) link.close('it was shut out of the shop');
+    for (const link of [...links.values(), ...parts.strangers()]) {
+      const trust = members.trustOf(link.peerKeyId);
+      const isNoneAnyMore = ofMembers.has(link) && trust !== 'trusted';
+      if (trust === 'trusted') ofMembers.add(link);
+      // Should that have been taken back elsewhere, it is heard of over the next link.
+      if (isOut || revoked.has(link.peerKeyId) || isNoneAnyMore) link.close('it was shut out of the shop');
+    }
     return true;
+  }
+
+  /** A line for each stranger that knocks, but no flood of them. */
+  function logRefused(facts: Record<string, unknown>): void {
+    const now = ports.clock.monotonic();
+    if (now - linesSince > refusalLinesMs) {
+      if (lines > refusalLinesMax) log.warn('more peers were refused', { count: lines - refusalLinesMax });
+      [linesSince, lines] = [now, 0];
+    }
+    lines += 1;
+    if (lines <= refusalLinesMax) log.warn('a peer was refused', facts);
   }
 
   function raiseOut(): void {

@@ -51,7 +51,9 @@ export function createJoining(parts: MeshParts): Joining {
   }
 
   function join({ code, peer, bringBooks }: JoinRequest, done: (outcome: Outcome<JoinAnswer>) => void): void {
-    if (hasOwnBooks(storage.handle()) && !bringBooks) return done(ownBooks(storage.books.counts()));
+    const others = members.now().members.size - 1;
+    const isUsed = hasOwnBooks(storage.handle()) || (others > 0 && code !== undefined);
+    if (isUsed && !bringBooks) return done(ownBooks(storage.books.counts(), others));
     if (code === undefined) return done(askPeer(peer));
     const normal = normalCode(code);
     if (normal === undefined)
@@ -90,11 +92,12 @@ export function createJoining(parts: MeshParts): Joining {
   };
 }
 
-function ownBooks(counts: { products: number; customers: number; tickets: number; movements: number }) {
+function ownBooks(counts: { products: number; customers: number; tickets: number; movements: number }, others: number) {
   const { products, customers, tickets, movements } = counts;
+  const leaves = others > 0 ? ` It leaves its present shop, of which it trusts ${others} other appliances.` : '';
   return failure(
     'has_own_books',
-    `This appliance has books of its own (${products} products, ${customers} customers, ${tickets} tickets, ${movements} movements). Joining brings them along: products, customers, stock movements, tickets and tills are added to the other shop's books, and where both have the same product or customer under one id, the later edit of each field wins and the other is kept as a conflict. Accounts of people, trust in other appliances and settled conflicts stay behind; the old books are kept in a file of their own. Ask again with bringBooks to do so.`,
+    `This appliance has books of its own (${products} products, ${customers} customers, ${tickets} tickets, ${movements} movements).${leaves} Joining brings them along: products, customers, stock movements, tickets and tills are added to the other shop's books, and where both have the same product or customer under one id, the later edit of each field wins and the other is kept as a conflict. Accounts of people, trust in other appliances and settled conflicts stay behind; the old books are kept in a file of their own. Ask again with bringBooks to do so.`,
     { facts: { counts: { ...counts } } },
   );
 }

@@ -1,9 +1,10 @@
 // Who is of the shop, as our journal tells it (core/membership.ts), and what we say of it ourselves: an op each, so that it
 // is said once and known everywhere, also to those who were away.
 
-import { ofReplica } from '../../core/heads.ts';
+import { epochOf, type Heads, ofReplica } from '../../core/heads.ts';
 import { base32 } from '../../core/identity.ts';
 import type { JsonObject } from '../../core/json.ts';
+import { pardonsMax, revokedEpochsMax } from '../../core/limits.ts';
 import { type Membership, membershipOf, type Trust, trustEntity } from '../../core/membership.ts';
 import type { Draft } from '../../core/op.ts';
 import type { Ports, ShopOfKey } from '../../ports.ts';
@@ -48,8 +49,29 @@ export function createMembers(ports: Ports, storage: Storage, config: MeshConfig
     storage.write((unit) => {
       for (const one of drafts) appendLocal(unit, one);
     }).ok;
-  const rotation = (covers: string[], by: string): Draft =>
-    draft({ verdict: 'shop_key', key: base32(ports.random.bytes(20)), covers, by });
+  /**
+   * Revocations that hold are said again before a new key, in the same commit: whoever hears of the key has dropped those
+   * who must not know it.
+   */
+  function rotation(by: string, ...news: Draft[]): Draft[] {
+    const holding = now().revocations.map((id): Draft => {
+      const said = storage.state().trust.find((one) => one.id === id);
+      const subject = said?.verdict === 'revoked' ? said.subject : '';
+      return { entity: trustEntity, id, payload: { verdict: 'revoked', subject, upTo: heardOf(subject), by } };
+    });
+    const revocations = [...holding, ...news];
+    const covers = revocations.map(({ id }) => id).slice(-pardonsMax);
+    const key = base32(ports.random.bytes(20));
+    return [...revocations, draft({ verdict: 'shop_key', key, covers, by })];
+  }
+
+  /** What is held of a replica, its latest epochs. */
+  const heardOf = (replica: string): Heads =>
+    Object.fromEntries(
+      Object.entries(ofReplica(storage.books.heads(), replica))
+        .sort(([a], [b]) => epochOf(b) - epochOf(a))
+        .slice(0, revokedEpochsMax),
+    );
 
   function letIn(replica: string, { name, via, by }: Parameters<Members['letIn']>[1]): boolean {
     if (now().trustOf(replica) === 'trusted') return true;
@@ -59,11 +81,9 @@ export function createMembers(ports: Ports, storage: Storage, config: MeshConfig
 
   function shutOut(replica: string, by: string): boolean {
     if (now().trustOf(replica) === 'revoked') return true;
-    const upTo = ofReplica(storage.books.heads(), replica);
     const hasShopKey = config.shopKey !== null || now().shopKey.kind === 'rotated';
-    const revocation = draft({ verdict: 'revoked', subject: replica, upTo, by });
-    const covers = [...now().revocations, revocation.id];
-    return hasShopKey ? say(revocation, rotation(covers, by)) : say(revocation);
+    const revocation = draft({ verdict: 'revoked', subject: replica, upTo: heardOf(replica), by });
+    return say(...(hasShopKey ? rotation(by, revocation) : [revocation]));
   }
 
   function keyNow(): ShopOfKey | null {
@@ -83,7 +103,7 @@ export function createMembers(ports: Ports, storage: Storage, config: MeshConfig
     },
     letIn,
     shutOut,
-    rotateShopKey: (by) => say(rotation([...now().revocations], by)),
+    rotateShopKey: (by) => say(...rotation(by)),
     shopKey: () => keyNow()?.key ?? null,
     isProvisional: (shop) => keyNow()?.shop === shop,
   };

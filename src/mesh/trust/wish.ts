@@ -24,6 +24,8 @@ export type Wish = {
   codeKey(): Uint8Array | null;
   approval(): string | null;
   isAny(): boolean;
+  /** The code is of the shop that we are of. */
+  needless(): void;
   /** Somebody whom we showed the code does not know it. Nobody is shown it twice: each time counts against it. */
   refused(address: string): void;
   hasRefused(address: string): boolean;
@@ -31,7 +33,11 @@ export type Wish = {
   stop(): void;
 };
 
-export function createWish(ports: Pick<Ports, 'timers'>, granted: (welcome: Welcome) => void): Wish {
+/** `ended`: a wish by code is over, granted or not. */
+export function createWish(
+  ports: Pick<Ports, 'timers'>,
+  events: { granted(welcome: Welcome): void; ended(): void },
+): Wish {
   let code: { key: Uint8Array; only: string | null; done: (outcome: Outcome<Welcome>) => void } | null = null;
   let refusedBy = new Set<string>();
   let replica: string | null = null;
@@ -41,7 +47,9 @@ export function createWish(ports: Pick<Ports, 'timers'>, granted: (welcome: Welc
     timer?.cancel();
     const ended = code;
     code = null;
-    ended?.done(outcome);
+    if (!ended) return;
+    ended.done(outcome);
+    events.ended();
   }
 
   return {
@@ -59,6 +67,7 @@ export function createWish(ports: Pick<Ports, 'timers'>, granted: (welcome: Welc
     codeKey: () => code?.key ?? null,
     approval: () => replica,
     isAny: () => code !== null || replica !== null,
+    needless: () => end(failure('of_that_shop', 'This appliance is of that shop already: no code is needed.')),
     refused(address) {
       if (!code) return;
       refusedBy.add(address);
@@ -68,7 +77,7 @@ export function createWish(ports: Pick<Ports, 'timers'>, granted: (welcome: Welc
     granted(welcome) {
       replica = null;
       end({ ok: true, result: welcome });
-      granted(welcome);
+      events.granted(welcome);
     },
     stop() {
       end(failure('not_ready', 'The appliance stops.'));

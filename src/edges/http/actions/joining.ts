@@ -64,6 +64,7 @@ const join = route({
     'peer_not_seen',
     'peer_revoked',
     'join_replaced',
+    'of_that_shop',
   ],
   run: async ({ body }, { appliance }) => {
     const outcome = await new Promise<Outcome<JoinAnswer>>((resolve) => appliance.mesh.join(body, resolve));

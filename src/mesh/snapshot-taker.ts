@@ -355,7 +355,7 @@ export function createSnapshotTaker(parts: MeshParts, bulk: Bulk): SnapshotTaker
     const of = fetch;
     if (of) {
       const silent = now() - of.heardAt;
-      if (of.isSound && of.part && !isOpinionAwaited(of)) take(of, of.part);
+      if (of.isSound && !isOpinionAwaited(of)) guarded(of, () => of.part && take(of, of.part));
       else if (!of.manifest && silent > snapshotSilenceMs)
         giveUp(of, 'it does not answer: it may be of an older version');
       else if (!of.isWhole && silent > snapshotStallMs) giveUp(of, 'it does not send what it offered');

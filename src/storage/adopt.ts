@@ -11,10 +11,10 @@ import { compareBranch } from './branch.ts';
 import { createMemory, type Memory } from './memory.ts';
 import { closeQuietly, describe, type Handle, isOpen, type OpenConfig, type OpenFailure, openStorage } from './open.ts';
 import { appendRemote } from './receive.ts';
-import { takeOwnRows } from './snapshot-tables.ts';
+import { schemaTextOf, takeOwnRows } from './snapshot-tables.ts';
 import { copyState, loadState, type OriginState, type StorageState } from './state.ts';
 import { restoreStock } from './stock.ts';
-import { wrongFact } from './sums.ts';
+import { wrongFact, wrongVoids } from './sums.ts';
 import { createUnit, type EncodedCommit, type Unit } from './unit.ts';
 
 export type Ours = {
@@ -34,11 +34,13 @@ export function* inspectBooks(
   ports: Ports,
   config: OpenConfig,
   facts: SnapshotFacts,
+  schemaText: string,
 ): Generator<undefined, OpenFailure | undefined> {
   const handle = openStorage(ports.openDatabase, config);
   if (!isOpen(handle)) return handle;
   try {
-    const wrong = yield* wrongFact(handle, ports.crypto, facts);
+    if (schemaTextOf(handle.database) !== schemaText) return unfit('its tables are not those of this version');
+    const wrong = (yield* wrongFact(handle, ports.crypto, facts)) ?? (yield* wrongVoids(handle));
     return wrong === undefined ? undefined : unfit(wrong);
   } catch (error) {
     return describe(error, config.path);
@@ -88,6 +90,9 @@ function lostPast({ statements, state }: Handle, ours: StorageState): string | u
     if (compareBranch(statements, theirs, head, hex(hash)) !== 'same')
       return `it does not show the history of ${origin} that we hold`;
   }
+  const known = new Set(state.forks.map((statement) => JSON.stringify(statement)));
+  if (ours.forks.some((statement) => !known.has(JSON.stringify(statement))))
+    return 'it does not know of a fork that we know of';
   return undefined;
 }
 

@@ -55,6 +55,12 @@ export function tablesOf(database: BetterSqlite3.Database): string[] {
   return rows.map(({ name }) => name);
 }
 
+/** All that stands in a database's schema, as one text: in a file from outside a trigger could do anything later. */
+export const schemaTextOf = (database: BetterSqlite3.Database): string =>
+  JSON.stringify(
+    database.prepare('SELECT type, name, tbl_name, sql FROM main.sqlite_schema ORDER BY type, name').all(),
+  );
+
 const tablesOfAppliance = (database: BetterSqlite3.Database): string[] =>
   tablesOf(database).filter((table) => !booksTables.includes(table));
 

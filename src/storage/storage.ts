@@ -31,6 +31,7 @@ import { rebuildInto } from './rebuild.ts';
 import { recheckFile } from './recheck.ts';
 import { inSlices, type Running } from './slices.ts';
 import { dropAside, incomingPath, removeDatabase, swapSteps, takeBackAside } from './snapshot-files.ts';
+import { schemaTextOf } from './snapshot-tables.ts';
 import { copyState, readMeta, type StorageState, writeMeta } from './state.ts';
 import { keepStock, levelsAfter, restoreStock, type StockLevel } from './stock.ts';
 import { settleSum } from './stock-sum.ts';
@@ -386,7 +387,7 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
   function inspect(facts: SnapshotFacts, done: (failed: OpenFailure | undefined) => void): void {
     inspecting?.stop();
     const path = incomingPath(config.path);
-    const steps = inspectBooks(ports, { ...config, path }, facts);
+    const steps = inspectBooks(ports, { ...config, path }, facts, schemaTextOf(openHandle().database));
     inspecting = inSlices(ports, 'brisk', steps, (error) => describe(error, path), done);
   }
 
@@ -467,9 +468,7 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
     const again = cause ? describe(cause, config.path) : restored(anew(openStorage(ports.openDatabase, config)));
     if (isOpen(again)) {
       again.state.epoch = Math.max(epoch, again.state.epoch);
-      // What we wrote and had to leave behind had numbers: they are not used for anything else.
-      if (hasLess(again.state, ours.state, originOf(config.replicaId, epoch))) startEpoch(again, epoch + 1);
-      taken(again);
+      taken(again, ours.state);
       return undefined;
     }
     log.error('the books of a snapshot could not be taken', { detail: again.detail });
@@ -491,13 +490,20 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
     return again;
   }
 
-  function taken(again: Handle): void {
+  function taken(again: Handle, before: StorageState): void {
     handle = again;
     lastState = again.state;
     feedId = again.feedId;
     raw?.close();
     raw = null;
-    dropAside(config.path);
+    try {
+      dropAside(config.path);
+    } catch (error) {
+      log.warn('the old books could not be removed; the next start does', { error: String(error) });
+    }
+    // What we wrote and had to leave behind had numbers: they are not used for anything else.
+    if (hasLess(again.state, before, originOf(config.replicaId, before.epoch)))
+      note((open) => startEpoch(open, before.epoch + 1));
     tell(null);
   }
 

@@ -3,7 +3,8 @@
 // its levels, tickets and movements by their number. What the rows themselves say is looked at in recheck.ts.
 
 import { addTerm, digestText, digestZero } from '../core/digest.ts';
-import { hex } from '../core/op.ts';
+import { replicaOf } from '../core/heads.ts';
+import { hex, parseHeader, parsePayload } from '../core/op.ts';
 import type { SnapshotFacts } from '../core/snapshot.ts';
 import type { Crypto } from '../ports.ts';
 import { createMemory } from './memory.ts';
@@ -11,6 +12,8 @@ import type { Handle } from './open.ts';
 import { type StorageState, type SummedPart, summedParts } from './state.ts';
 import { levelsAfter, restoreStock } from './stock.ts';
 import { stockText } from './stock-sum.ts';
+import { indexOfKey } from './unit.ts';
+import { forkEntity, readStatement, voidsOf, withStatement } from './voids.ts';
 
 /** Heads, chain heads and digests of a database, to be signed or compared. */
 export function factsOf(state: StorageState, digests: Record<string, string>): SnapshotFacts {
@@ -80,4 +83,30 @@ function* wrongSum({ database, state }: Handle): Steps<string | undefined> {
     summedParts.find((part) => counts[part] !== state.counts[part]) ??
     (['products', 'customers'] as const).find((part) => sums[part].some((word, at) => word !== state.sums[part][at]));
   return wrong && `its ${wrong} are not those of its digest`;
+}
+
+/** What an origin's author has said of its forks closes that origin: it counts when an op of that author says so. */
+export function* wrongVoids({ database, state }: Handle): Steps<string | undefined> {
+  if (Object.keys(state.voids).length === 0 && state.forks.length === 0) return undefined;
+  let told = voidsOf({}, []);
+  const statements = new Set<string>();
+  const ops = database.prepare<[], { key: number; header: string; payload: string | Buffer }>(
+    'SELECT key, header, payload FROM ops WHERE header IS NOT NULL',
+  );
+  for (const { key, header, payload } of ops.iterate()) {
+    yield;
+    if (!header.includes(forkEntity) || typeof payload !== 'string') continue;
+    const parsed = parseHeader(header);
+    const body = parsePayload(payload);
+    if (typeof parsed === 'string' || parsed.entity !== forkEntity || typeof body === 'string') continue;
+    const statement = readStatement(body);
+    const author = state.originsByIndex.get(indexOfKey(key))?.origin ?? '';
+    if (!statement || replicaOf(statement.origin) !== replicaOf(author)) continue;
+    told = withStatement(told, statement);
+    statements.add(JSON.stringify(statement));
+  }
+  const isTold =
+    Object.entries(state.voids).every(([origin, end]) => told.voids[origin] === end) &&
+    state.forks.every((statement) => statements.has(JSON.stringify(statement)));
+  return isTold ? undefined : 'it tells of forks of which their authors have said nothing';
 }

@@ -7,10 +7,12 @@ import { describe, expect, test } from 'vitest';
 import { snapshotSpareBytes } from '../../src/core/limits.ts';
 import type { SnapshotFacts } from '../../src/core/snapshot.ts';
 import { systemBulk } from '../../src/edges/bulk.ts';
+import { appendLocal } from '../../src/storage/append.ts';
 import { type Made, type MakeFailure, makeSnapshot } from '../../src/storage/make-snapshot.ts';
 import type { OpenFailure } from '../../src/storage/open.ts';
 import { asidePath, incomingPath, madePath, swapSteps } from '../../src/storage/snapshot-files.ts';
 import { applianceTables, booksTables, tablesOf } from '../../src/storage/snapshot-tables.ts';
+import { statementDrafts } from '../../src/storage/voids.ts';
 import {
   carry,
   edit,
@@ -158,6 +160,14 @@ describe('B1 books that are replaced', () => {
     ['a file cut short', (path: string) => truncateSync(path, 16_384)],
     ['an empty file', (path: string) => writeFileSync(path, '')],
     ['books of another shop', (path: string) => edit(path, `UPDATE meta SET value = '"zzz"' WHERE key = 'shop'`)],
+    [
+      'one with a trigger in it',
+      (path: string) => edit(path, 'CREATE TRIGGER t AFTER INSERT ON ops BEGIN DELETE FROM tickets; END'),
+    ],
+    [
+      'one that closes an origin whose author has said nothing',
+      (path: string) => edit(path, "INSERT OR REPLACE INTO meta SELECT 'voids', json_object(origin, 1) FROM origins"),
+    ],
     ['a digest that is not that of the rows', (path: string) => edit(path, 'DELETE FROM tickets WHERE seq = 3')],
   ])('are not by %s', async (_what, spoil) => {
     const { maker, newcomer } = await pair();
@@ -203,6 +213,21 @@ describe('B1 books that are replaced', () => {
     truncateSync(newcomer.path, 16_384);
     const again = newcomer.reopen();
     expect(ticketsOf(again)).toBe(1);
+  });
+
+  test('know of the forks that their authors told of', async () => {
+    const { maker, newcomer } = await pair();
+    const closed = `${maker.replicaId}.7`;
+    const [draft] = statementDrafts({ origin: closed, common: 3, hash: '0'.repeat(64), facts: 3, discarded: [] });
+    maker.storage.write((unit) => draft && appendLocal(unit, draft));
+    const { facts } = await handOver(maker, newcomer);
+    expect(await taken(newcomer, facts, maker.replicaId)).toBe(undefined);
+    expect(newcomer.storage.state().voids).toEqual({ [closed]: 3 });
+    // Who knows of one that the maker does not know of, takes no books from it.
+    const other = openBooks();
+    await handOver(other, newcomer);
+    const failed = newcomer.storage.replaceBooks(other.replicaId, 'again');
+    expect(failed?.detail).toContain('fork');
   });
 
   test('keep their numbers, epoch and settings over it', async () => {

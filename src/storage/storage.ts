@@ -2,20 +2,16 @@
 // not "no": the database is reopened and read back. If the ops are there, the chain goes on from them; if not, their
 // numbers are never used again, because a new epoch begins. Until that is settled nothing is written.
 
-import { statSync } from 'node:fs';
-import type BetterSqlite3 from 'better-sqlite3';
 import type { Books } from '../core/books.ts';
 import { tick } from '../core/clock.ts';
 import { type Origin, originOf } from '../core/heads.ts';
 import { commitBytesMax, pageBytes, walBytesAlarm, walBytesSoft } from '../core/limits.ts';
 import { isSameBytes } from '../core/op.ts';
-import type { SnapshotFacts } from '../core/snapshot.ts';
-import type { OpenFile, Ports, TimerHandle } from '../ports.ts';
-import { adoptBooks, inspectBooks } from './adopt.ts';
+import type { Ports, TimerHandle } from '../ports.ts';
 import { finish } from './append.ts';
 import { createBooks } from './books.ts';
+import { type BooksExchange, createExchange, openAfterSwap, uncheckedKey } from './exchange.ts';
 import { createRecentCommits, readCommits } from './journal.ts';
-import type { Frozen } from './make-snapshot.ts';
 import { createMemory } from './memory.ts';
 import {
   closeQuietly,
@@ -27,16 +23,12 @@ import {
   openStorage,
   walBytesOf,
 } from './open.ts';
-import { rebuildInto } from './rebuild.ts';
-import { recheckFile } from './recheck.ts';
-import { inSlices, type Running } from './slices.ts';
-import { dropAside, incomingPath, removeDatabase, swapSteps, takeBackAside } from './snapshot-files.ts';
-import { schemaTextOf } from './snapshot-tables.ts';
-import { copyState, readMeta, type StorageState, writeMeta } from './state.ts';
+import { copyState, readMeta, type StorageState } from './state.ts';
 import { keepStock, levelsAfter, restoreStock, type StockLevel } from './stock.ts';
 import { settleSum } from './stock-sum.ts';
-import { factsOf } from './sums.ts';
 import { createUnit, type EncodedCommit, type Unit } from './unit.ts';
+
+export { startEpoch } from './exchange.ts';
 
 export type WriteFailure = {
   readonly ok: false;
@@ -47,7 +39,7 @@ export type WriteFailure = {
 };
 export type Written = { readonly ok: true; readonly unit: Unit } | WriteFailure;
 
-export type Storage = {
+export type Storage = BooksExchange & {
   readonly books: Books;
   /** Of the database file. */
   readonly path: string;
@@ -73,24 +65,8 @@ export type Storage = {
   /** Origins whose common past with a peer is being looked for; see unit.ts. */
   readonly doubted: Set<Origin>;
   setMeshOffset(offsetMs: number): void;
-  /** Keeps the database file as it is now, while writing goes on beside it. One at a time, and only with a Bulk port. */
-  freeze(): Frozen | OpenFailure;
-  /**
-   * Whether the books that lie beside ours (`incomingPath`, closed and on disk) are what `facts` says; in slices. `done`
-   * is called once, unless we are closed before.
-   */
-  inspect(facts: SnapshotFacts, done: (failed: OpenFailure | undefined) => void): void;
-  /**
-   * Takes those books in the place of ours, with all of ours that they lack. On a failure ours are as they were. They
-   * count as unchecked until they are.
-   */
-  replaceBooks(maker: string, newFeedId: string): OpenFailure | undefined;
   /** Who made the unchecked snapshot that our books came from; "" when they did not, or were checked since. */
   uncheckedFrom(): string;
-  /** Looks through such books beside the daily work; `done` is called once, unless we are closed before. */
-  recheck(done: (found: string | undefined) => void): void;
-  /** Makes the books anew from what is good in their journal; the rest is to be asked for again. */
-  rebuild(newFeedId: string, done: (failed: string | undefined) => void): void;
   close(): void;
 };
 
@@ -105,18 +81,10 @@ const commitsPerLook = 16;
 
 export function createStorage(ports: Ports, config: OpenConfig, events: StorageEvents): Storage | OpenFailure {
   const { clock, crypto, signer, log, timers } = ports;
-  const first = openAfterSwap();
+  const first = openAfterSwap(ports, config);
   if (!isOpen(first)) return first;
   const opened: Handle = first;
   let { feedId } = opened;
-  let frozen: Frozen | null = null;
-  let checking: Running | null = null;
-  let inspecting: Running | null = null;
-  /**
-   * The database file for reading it raw. Closing it would free the locks that SQLite has on that file in this process
-   * (POSIX), so it stays open until SQLite has closed it for good.
-   */
-  let raw: OpenFile | null = null;
   let handle: Handle | null = opened;
   let lastState = opened.state;
   let unit: Unit | null = null;
@@ -133,14 +101,6 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
   const doubted = new Set<Origin>();
   const recent = createRecentCommits();
   const memory = createMemory();
-
-  /** A swap of books that was cut after its last rename: the new ones count if they open, and else the old. */
-  function openAfterSwap(): Handle | OpenFailure {
-    const found = openStorage(ports.openDatabase, config);
-    if (isOpen(found)) dropAside(config.path);
-    else if (takeBackAside(config.path)) return openStorage(ports.openDatabase, config);
-    return found;
-  }
 
   const openHandle = (): Handle => {
     if (handle) return handle;
@@ -269,7 +229,7 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
   function reopen(): void {
     retry?.cancel();
     retry = null;
-    stopReading();
+    exchange.stopReading();
     closeQuietly(handle?.database);
     handle = null;
     if (closed) return;
@@ -347,165 +307,38 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
     }
   }
 
-  function freeze(): Frozen | OpenFailure {
-    if (!handle || failed || unit || frozen || checking || !ports.bulk)
-      return { code: 'not_now', detail: 'no snapshot can be made at this moment' };
-    let reader: BetterSqlite3.Database | undefined;
-    try {
-      // Not one that waits for others: it would hold up sales.
-      const [result] = handle.database.pragma('wal_checkpoint(PASSIVE)') as { log: number; checkpointed: number }[];
-      if (result?.log !== result?.checkpointed)
-        return { code: 'not_now', detail: 'the database is being read by others' };
-      // All of the log is in the file: this reader reads the file alone, and no checkpoint writes to it until it has ended.
-      reader = ports.openDatabase(config.path, { readonly: true });
-      reader.exec('BEGIN');
-      reader.prepare('SELECT count(*) FROM origins').get();
-      raw ??= ports.bulk.open(config.path, 'read');
-      frozen = frozenBy(reader, raw, factsOf(handle.state, { ...books.digests() }));
-      return frozen;
-    } catch (error) {
-      closeQuietly(reader);
-      return describe(error, config.path);
-    }
-  }
-
-  function frozenBy(reader: BetterSqlite3.Database, file: OpenFile, facts: SnapshotFacts): Frozen {
-    const own: Frozen = {
-      file,
-      facts,
-      bytes: statSync(config.path).size,
-      isHeld: () => frozen === own,
-      release() {
-        if (frozen !== own) return;
-        frozen = null;
-        closeQuietly(reader);
-      },
-    };
-    return own;
-  }
-
-  function inspect(facts: SnapshotFacts, done: (failed: OpenFailure | undefined) => void): void {
-    inspecting?.stop();
-    const path = incomingPath(config.path);
-    const steps = inspectBooks(ports, { ...config, path }, facts, schemaTextOf(openHandle().database));
-    inspecting = inSlices(ports, 'brisk', steps, (error) => describe(error, path), done);
-  }
-
-  function replaceBooks(maker: string, newFeedId: string): OpenFailure | undefined {
-    if (!handle || failed || unit) return { code: 'not_now', detail: 'nothing can be written now' };
-    const ours = handle;
-    const clockMs = clock.now();
-    const source = maker === '' ? 'own journal' : 'maker';
-    const incoming = { ...config, path: incomingPath(config.path) };
-    const adopted = adoptBooks(
-      ports,
-      incoming,
-      {
-        state: ours.state,
-        path: config.path,
-        // The order of arrival is another one: cursors into ours lead nowhere in it.
-        marks: { feed_id: newFeedId, [uncheckedKey]: maker },
-        clockMs,
-        meshMs: clockMs + meshOffsetMs,
-        commitsAfter: (origin, number) => readOwn(ours, origin, number),
-      },
-      source,
-    );
-    return adopted ?? swap(ours);
-  }
-
-  const stopReading = (): void => {
-    frozen?.release();
-    checking?.stop();
-    checking = null;
-  };
-
-  function recheck(done: (found: string | undefined) => void): void {
-    if (!handle || failed || checking) return;
-    const settled = (found: string | undefined): void => {
-      checking = null;
-      if (found === undefined) note(({ statements }) => writeMeta(statements, uncheckedKey, ''));
-      done(found);
-    };
-    const steps = recheckFile(ports, config.path, config.replicaId);
-    checking = inSlices(ports, 'gentle', steps, (error) => `They cannot be read: ${String(error)}.`, settled);
-  }
-
-  function rebuild(newFeedId: string, done: (failed: string | undefined) => void): void {
-    const path = incomingPath(config.path);
-    removeDatabase(path);
-    const fresh = createStorage(ports, { ...config, path }, { committed() {} });
-    if ('detail' in fresh) return done(fresh.detail);
-    rebuildInto(
-      ports,
-      fresh,
-      own,
-      () => closed,
-      (broken) => done(broken ?? replaceBooks('', newFeedId)?.detail),
-    );
-  }
-
-  function readOwn(ours: Handle, origin: Origin, number: number) {
-    const known = ours.state.origins.get(origin);
-    return known ? readCommits(ours, recent, known, number, commitBytesMax) : [];
-  }
-
-  function swap(ours: Handle): OpenFailure | undefined {
-    stopReading();
-    const { epoch } = ours.state;
-    let cause: unknown;
-    try {
-      ours.database.pragma('busy_timeout = 200');
-      ours.database.pragma('wal_checkpoint(TRUNCATE)');
-      ours.database.close();
-      handle = null;
-      // A log that is not empty would be read into the new books.
-      if (walBytesOf(config.path) > 0) throw new Error('the write-ahead log could not be emptied');
-      for (const step of swapSteps(config.path)) step.run();
-    } catch (error) {
-      cause = error;
-    }
-    const again = cause ? describe(cause, config.path) : restored(anew(openStorage(ports.openDatabase, config)));
-    if (isOpen(again)) {
-      again.state.epoch = Math.max(epoch, again.state.epoch);
-      taken(again, ours.state);
-      return undefined;
-    }
-    log.error('the books of a snapshot could not be taken', { detail: again.detail });
-    closeQuietly(handle?.database);
-    handle = null;
-    try {
-      takeBackAside(config.path);
-    } catch (error) {
-      log.error('the old books could not be put back', { error: String(error) });
-    }
-    reopen();
-    return again;
-  }
-
   /** What was remembered of the old books is forgotten before anything is told from the new. */
-  function anew(again: Handle | OpenFailure): Handle | OpenFailure {
+  function restoredAnew(again: Handle | OpenFailure): Handle | OpenFailure {
     recent.clear();
     memory.forget();
-    return again;
+    return restored(again);
   }
 
-  function taken(again: Handle, before: StorageState): void {
-    handle = again;
-    lastState = again.state;
-    feedId = again.feedId;
-    raw?.close();
-    raw = null;
-    try {
-      dropAside(config.path);
-    } catch (error) {
-      log.warn('the old books could not be removed; the next start does', { error: String(error) });
-    }
-    // What we wrote and had to leave behind had numbers: they are not used for anything else.
-    if (hasLess(again.state, before, originOf(config.replicaId, before.epoch)))
-      note((open) => startEpoch(open, before.epoch + 1));
-    tell(null);
-  }
+  const exchange = createExchange(ports, config, {
+    idle: () => (failed || unit ? null : handle),
+    digests: () => ({ ...books.digests() }),
+    meshMs: (clockMs) => clockMs + meshOffsetMs,
+    commitsAfter(ours, origin, number) {
+      const known = ours.state.origins.get(origin);
+      return known ? readCommits(ours, recent, known, number, commitBytesMax) : [];
+    },
+    note,
+    letGo() {
+      closeQuietly(handle?.database);
+      handle = null;
+    },
+    openNew: () => restoredAnew(openStorage(ports.openDatabase, config)),
+    taken(again) {
+      handle = again;
+      lastState = again.state;
+      feedId = again.feedId;
+    },
+    told: () => tell(null),
+    reopen,
+    isClosed: () => closed,
+    self: () => self,
+    createStorage: (path) => createStorage(ports, { ...config, path }, { committed() {} }),
+  });
 
   const unavailable = (): WriteFailure => ({
     ok: false,
@@ -518,7 +351,7 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
     retry?.cancel();
     closeQuietly(handle?.database);
     handle = null;
-    raw?.close();
+    exchange.close();
   }
 
   /** Doubts about our own past end with the process, and with them what ops waited for. */
@@ -537,16 +370,12 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
     return failed;
   }
   isStarted = true;
-  const own: Storage = {
+  const self: Storage = {
     books,
     path: config.path,
     schema: config.migrations.map(({ when }) => when).join(' '),
-    freeze,
-    inspect,
-    replaceBooks,
+    ...exchange.ofStorage,
     uncheckedFrom: () => readMeta(openHandle().statements, uncheckedKey, ''),
-    recheck,
-    rebuild,
     write,
     state,
     handle: openHandle,
@@ -566,8 +395,7 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
     close() {
       closed = true;
       retry?.cancel();
-      stopReading();
-      inspecting?.stop();
+      exchange.stopReading();
       try {
         handle?.database.pragma('wal_checkpoint(TRUNCATE)');
       } catch (error) {
@@ -575,22 +403,10 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
       }
       closeQuietly(handle?.database);
       handle = null;
-      raw?.close();
+      exchange.close();
     },
   };
-  return own;
-}
-
-/** In meta: see `uncheckedFrom`. */
-const uncheckedKey = 'unchecked_from';
-
-const hasLess = (now: StorageState, before: StorageState, origin: Origin): boolean =>
-  (now.origins.get(origin)?.head ?? 0) < (before.origins.get(origin)?.head ?? 0);
-
-/** From here on our ops are of a new origin, also should the disk refuse to note it. */
-export function startEpoch(handle: Handle, epoch: number): void {
-  handle.state.epoch = epoch;
-  writeMeta(handle.statements, 'epoch', epoch);
+  return self;
 }
 
 /** Whether a branch went: its commits must not be passed on in place of those that come under the same numbers. */

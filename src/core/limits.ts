@@ -278,6 +278,8 @@ export const snapshotBadChunksMax = 3;
 export const snapshotRefusedMs = 10 * 60_000;
 /** Room left on the disk beside a snapshot: a day of sales and the write-ahead log. */
 export const snapshotSpareBytes = 64 * MiB;
+/** The first chunks, by which the speed of the link is told: 1 MiB, half a second of a slow one. */
+export const snapshotProbeChunks = 4;
 /** Below this many bytes a second on the link, packing a chunk costs less time than it saves. */
 export const snapshotPackBelow = 20 * MiB;
 /** Slices in which books that came as a snapshot are checked: a sale waits for no more than one. */

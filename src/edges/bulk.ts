@@ -46,7 +46,8 @@ function openFile(descriptor: number): OpenFile {
   return {
     read(offset, bytes, done) {
       if (!begin()) return done(new FileClosed());
-      const buffer = new Uint8Array(bytes);
+      // Not zeroed: what is not read is cut off.
+      const buffer = Buffer.allocUnsafeSlow(bytes);
       const readOn = (at: number): void =>
         fs.read(descriptor, buffer, at, bytes - at, offset + at, (error, count) => {
           if (!error && count > 0 && at + count < bytes) return readOn(at + count);

@@ -7,6 +7,7 @@ import {
   snapshotBadChunksMax,
   snapshotKeepMs,
   snapshotPackBelow,
+  snapshotProbeChunks,
   snapshotRefusedMs,
   snapshotReturnMs,
   snapshotSilenceMs,
@@ -51,9 +52,9 @@ type Fetch = {
   made: { bytes: number; bytesDone: number } | null;
   manifest: SnapshotManifest | null;
   part: SnapshotPart | null;
-  askedAt: number;
-  /** Null until the first chunk has shown how fast the link is. */
+  /** Null until the first chunks have shown how fast the link is: when they were asked for, and how many came. */
   packed: boolean | null;
+  probe: { readonly askedAt: number; came: number } | null;
   badCount: number;
   second: { readonly link: Link; readonly askedAt: number; differs: string | null } | null;
   /** All of it is here; and was found to be what its maker signed. */
@@ -116,8 +117,8 @@ export function createSnapshotTaker(parts: MeshParts, bulk: Bulk): SnapshotTaker
       made: null,
       manifest: null,
       part: null,
-      askedAt: 0,
       packed: null,
+      probe: null,
       badCount: 0,
       second: null,
       isWhole: false,
@@ -211,9 +212,9 @@ export function createSnapshotTaker(parts: MeshParts, bulk: Bulk): SnapshotTaker
   function askOn(of: Fetch, part: SnapshotPart): void {
     const { list } = part;
     if (list.doneCount() === list.count) return whole(of, part);
-    const indexes = list.next(of.packed === null ? 1 : snapshotWindowChunks);
+    const indexes = list.next(of.packed === null ? snapshotProbeChunks : snapshotWindowChunks);
     if (indexes.length === 0) return;
-    of.askedAt = now();
+    of.probe ??= { askedAt: now(), came: 0 };
     const packed = of.packed ?? false;
     tell(of.link, { type: 'snapshot_chunks', id: part.id, indexes, packed, doneCount: list.doneCount() });
   }
@@ -223,11 +224,19 @@ export function createSnapshotTaker(parts: MeshParts, bulk: Bulk): SnapshotTaker
     const part = of?.part;
     if (!of || !part || part.id !== id || !part.list.isAskedFor(index)) return;
     of.heardAt = now();
-    if (of.packed === null) of.packed = (bytes.length / Math.max(1, now() - of.askedAt)) * 1000 < snapshotPackBelow;
+    probeLink(of, bytes.length);
     if (!isPacked) return keep(of, part, index, bytes);
     bulk.unpack(bytes, chunkLength(part.manifest, index), (unpacked) =>
       guarded(of, () => keep(of, part, index, unpacked instanceof Error ? new Uint8Array() : unpacked)),
     );
+  }
+
+  function probeLink(of: Fetch, bytes: number): void {
+    if (of.packed !== null || !of.probe) return;
+    of.probe.came += 1;
+    if (of.probe.came < snapshotProbeChunks) return;
+    const perSecond = (of.probe.came * bytes * 1000) / Math.max(1, now() - of.probe.askedAt);
+    of.packed = perSecond < snapshotPackBelow;
   }
 
   function keep(of: Fetch, part: SnapshotPart, index: number, bytes: Uint8Array): void {

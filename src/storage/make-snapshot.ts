@@ -42,6 +42,9 @@ export type Frozen = {
 
 export type MakeConfig = { readonly shop: string; readonly replicaId: string; readonly schema: string };
 
+/** Pieces of the file under way at once. */
+const lanes = 2;
+
 /** Calls `done` once, unless it is cancelled. At most one at a time: it has one name. */
 export function makeSnapshot(
   ports: Ports & { bulk: Bulk },
@@ -55,6 +58,7 @@ export function makeSnapshot(
   if ('detail' in frozen) return { ok: false, detail: frozen.detail };
   let bytesDone = 0;
   let isCancelled = false;
+  const hashes: string[] = [];
   let copy: OpenFile | undefined;
 
   function fail(detail: string): void {
@@ -76,18 +80,33 @@ export function makeSnapshot(
     }
   };
 
-  function copyFrom(offset: number): void {
-    if (offset >= frozenNow.bytes) return copied();
-    frozenNow.file.read(offset, Math.min(snapshotStepBytes, frozenNow.bytes - offset), (read) =>
+  /** Does `step` for each piece of the file, two at a time, so that one is read while another is written or hashed. */
+  function throughout(step: (offset: number, bytes: number, next: () => void) => void, whole: () => void): void {
+    const pieces = Math.ceil(frozenNow.bytes / snapshotStepBytes);
+    let [begun, left] = [0, pieces];
+    const next = (): void => {
+      const offset = begun * snapshotStepBytes;
+      begun += 1;
+      const bytes = Math.min(snapshotStepBytes, frozenNow.bytes - offset);
+      step(offset, bytes, () => {
+        bytesDone += bytes;
+        left -= 1;
+        if (left === 0) whole();
+        else if (begun < pieces) next();
+      });
+    };
+    for (let lane = 0; lane < Math.min(lanes, pieces); lane++) next();
+  }
+
+  function copyPiece(offset: number, bytes: number, next: () => void): void {
+    frozenNow.file.read(offset, bytes, (read) =>
       guarded(() => {
-        if (read instanceof Error || read.length === 0) return fail(String(read));
+        if (read instanceof Error || read.length < bytes) return fail(String(read));
         copy?.write(offset, read, (error) =>
           guarded(() => {
             if (error) return fail(String(error));
-            bytesDone += read.length;
-            const next = offset + read.length;
-            if (next % snapshotSyncBytes !== 0) return copyFrom(next);
-            copy?.sync(() => guarded(() => copyFrom(next)));
+            if ((offset + bytes) % snapshotSyncBytes === 0) copy?.sync(() => {});
+            next();
           }),
         );
       }),
@@ -103,18 +122,16 @@ export function makeSnapshot(
     } finally {
       database.close();
     }
-    hashFrom(0, []);
+    throughout(hashPiece, () => hashed(hashes.join('')));
   }
 
-  function hashFrom(offset: number, hashes: string[]): void {
-    if (offset >= frozenNow.bytes) return hashed(hashes.join(''));
-    copy?.read(offset, snapshotStepBytes, (read) =>
+  function hashPiece(offset: number, bytes: number, next: () => void): void {
+    copy?.read(offset, bytes, (read) =>
       guarded(() => {
-        if (read instanceof Error || read.length === 0) return fail(String(read));
+        if (read instanceof Error || read.length < bytes) return fail(String(read));
         for (let at = 0; at < read.length; at += snapshotChunkBytes)
-          hashes.push(hex(crypto.sha256(read.subarray(at, at + snapshotChunkBytes))));
-        bytesDone += read.length;
-        hashFrom(offset + read.length, hashes);
+          hashes[(offset + at) / snapshotChunkBytes] = hex(crypto.sha256(read.subarray(at, at + snapshotChunkBytes)));
+        next();
       }),
     );
   }
@@ -146,7 +163,7 @@ export function makeSnapshot(
     frozen.release();
     return { ok: false, detail: error instanceof Error ? error.message : String(error) };
   }
-  copyFrom(0);
+  throughout(copyPiece, copied);
   return {
     bytes: 2 * frozen.bytes,
     bytesDone: () => bytesDone,

@@ -103,6 +103,11 @@ describe('C13 a snapshot', () => {
     ['a price altered in an op', `UPDATE ops SET payload = replace(payload, '"/price":7,', '"/price":1,')`, enough - 1],
     ['a ticket that is in the journal only', "UPDATE tickets SET sold_at = 0 WHERE id = 'last'", 0],
     ['somebody let in by no word of anybody', `UPDATE meta SET value = '[${letIn}]' WHERE key = 'trust'`, 0],
+    [
+      'a barcode that leads elsewhere',
+      "INSERT INTO barcodes SELECT '00012345678905', row FROM records WHERE id = 'p7'",
+      0,
+    ],
     ['a product that nobody finds', "UPDATE records SET search = '' WHERE id = 'p7'", 0],
   ])(
     'with %s, which its digests do not tell: found soon after, and made anew from what is sealed',

@@ -61,6 +61,13 @@ describe('nothing is found', () => {
     }
   });
 
+  test('in texts that are none on disk', async () => {
+    const books = openBooks();
+    await books.put('half', { name: 'Half \ud83d a pair', sku: '\udc00', barcodes: ['\ud83d', '\u{1f600}', '\uff5e'] });
+    await books.sell('half', { terminalId: 'till \ud83d', number: '\udc00\udc00', customerId: 'c' });
+    expect(recheckAll(books.path, books.replicaId)).toBe(undefined);
+  });
+
   test('and nothing is changed by looking', async () => {
     const [books] = await livedThrough();
     books.close();

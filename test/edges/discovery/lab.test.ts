@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { bun, node, type Runtime } from '../../built-file.ts';
-import { createLab, type Lab, type Line, type Program, whyNot } from './lab.ts';
+import { createLab, type Lab, type Line, type Program, whyNot } from '../../lab/lab.ts';
+import { createLookout, type Lookout } from './lookout.ts';
 import { idOf, shopId } from './packets.ts';
 
 const missing = whyNot();
@@ -36,13 +37,15 @@ describe.skipIf(missing !== null)(
   { timeout: 60_000 },
   () => {
     let lab: Lab;
+    let lookout: Lookout;
     beforeAll(() => {
       lab = createLab(3, { name: `tmdisc${process.pid}`, network: '10.87.31' });
+      lookout = createLookout(lab);
     }, 30_000);
     afterAll(() => lab?.down(), 30_000);
 
     const start = (host: number, character: string, runtime?: Runtime): Program => {
-      const appliance = lab.appliance(host, character, `till ${character}`, runtime);
+      const appliance = lookout(host, character, `till ${character}`, runtime);
       onTestFinished(async () => {
         appliance.kill();
         await appliance.ended;
@@ -83,12 +86,8 @@ describe.skipIf(missing !== null)(
       const [a, b] = [start(1, 'a'), start(2, 'b')];
       await Promise.all([a.line(seesAt(at(2))), b.line(seesAt(at(1)))]);
       const [old, fresh] = [lab.address(2), lab.address(42)];
-      onTestFinished(() => {
-        lab.output(2, 'ip', 'address', 'flush', 'dev', 'eth0');
-        lab.output(2, 'ip', 'address', 'add', `${old}/24`, 'dev', 'eth0');
-      });
-      lab.output(2, 'ip', 'address', 'del', `${old}/24`, 'dev', 'eth0');
-      lab.output(2, 'ip', 'address', 'add', `${fresh}/24`, 'dev', 'eth0');
+      lab.changeAddress(2, old, fresh);
+      onTestFinished(() => lab.changeAddress(2, fresh, old));
       await a.line(seesAt(`${fresh}:3031`));
       b.say('stop');
       await a.line(loses('b'));
@@ -188,7 +187,7 @@ describe.skipIf(missing !== null)(
       });
 
       test('it resolves an appliance: name, host, address, port, TXT whole', async () => {
-        const appliance = lab.appliance(1, 'a', 'Bar v1.2');
+        const appliance = lookout(1, 'a', 'Bar v1.2');
         onTestFinished(async () => {
           appliance.kill();
           await appliance.ended;

@@ -1,16 +1,16 @@
 // A network of hosts in namespaces of this machine, by the lab script beside the sources; each host runs programs of its
-// own. Where script, rights or tools are missing, `whyNot` says so and nothing is made.
+// own, which end with the lab, or with the test run. Where script, rights or tools are missing, `whyNot` says so and
+// nothing is made.
 
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { buildSync } from 'esbuild';
-import { node, type Runtime } from '../../built-file.ts';
 
-const script = join(import.meta.dirname, '../../../../shared/lanlab.sh');
-const program = join(import.meta.dirname, 'appliance-program.ts');
+const script = join(import.meta.dirname, '../../../shared/lanlab.sh');
+/** No test takes longer; what is left over after that was forgotten. */
+const programMsMax = 240_000;
 
 export type Line = { readonly [member: string]: unknown };
 
@@ -25,9 +25,11 @@ export type Program = {
 };
 
 export type Lab = {
+  /** For the lab's own files; removed with it. */
+  readonly folder: string;
+  spawn(host: number, words: readonly [string, ...string[]], env?: Record<string, string>): ChildProcess;
+  /** The same, with its lines read. */
   run(host: number, ...words: [string, ...string[]]): Program;
-  /** By Node from source; by another runtime, as the build makes it. */
-  appliance(host: number, character: string, name: string, runtime?: Runtime): Program;
   /** In the host, to its end: standard output. */
   output(host: number, ...words: [string, ...string[]]): string;
   /** A command of the lab script, such as "unplug", "2". */
@@ -37,6 +39,8 @@ export type Lab = {
   /** A second card, eth1, on the same cable. */
   addCard(host: number, address: string): void;
   address(host: number): string;
+  /** As a router does that gives the host another one: the old address goes, then the new one comes. */
+  changeAddress(host: number, from: string, to: string): void;
   down(): void;
 };
 
@@ -56,19 +60,15 @@ export function createLab(hostCount: number, { name, network }: { name: string; 
     execFileSync(script, words, { env, encoding: 'utf8', timeout: 20_000, killSignal: 'SIGKILL' });
   call('down');
   call('up', String(hostCount));
-  const run: Lab['run'] = (host, ...words) =>
-    programOf(spawn(script, ['exec', String(host), ...words], { env, timeout: 120_000, killSignal: 'SIGKILL' }));
   const folder = mkdtempSync(join(tmpdir(), 'tillmesh-lab-'));
-  const bundled = join(folder, 'appliance-program.mjs');
-  buildSync({
-    entryPoints: [program],
-    outfile: bundled,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
-    logLevel: 'warning',
-  });
+  const spawnOn: Lab['spawn'] = (host, words, more = {}) => {
+    const options = { env: { ...env, ...more }, cwd: folder, timeout: programMsMax, killSignal: 'SIGKILL' } as const;
+    const child = spawn(script, ['exec', String(host), ...words], options);
+    const killWithUs = (): void => void child.kill('SIGKILL');
+    process.once('exit', killWithUs);
+    child.once('exit', () => process.off('exit', killWithUs));
+    return child;
+  };
   const ip = (...words: string[]): string => execFileSync('ip', words, { encoding: 'utf8', timeout: 20_000 });
   const plugIn = (host: number, port: string, address: string, ...card: [name: string, ...string[]]): void => {
     const space = `${name}-h${host}`;
@@ -78,9 +78,9 @@ export function createLab(hostCount: number, { name, network }: { name: string; 
     ip('-n', space, 'link', 'set', card[0], 'up');
   };
   return {
-    run,
-    appliance: (host, character, shown, runtime = node) =>
-      run(host, runtime.path, runtime === node ? program : bundled, character, shown),
+    folder,
+    spawn: spawnOn,
+    run: (host, ...words) => programOf(spawnOn(host, words)),
     output: (host, ...words) => call('exec', String(host), ...words),
     fault: (...words) => void call(...words),
     address: (host) => `${network}.${host}`,
@@ -88,6 +88,10 @@ export function createLab(hostCount: number, { name, network }: { name: string; 
       const mac = /link\/ether (\S+)/.exec(ip('-n', `${name}-h${host}`, '-o', 'link', 'show', 'eth0'))?.[1] ?? '';
       ip('-n', `${name}-h${host}`, 'link', 'del', 'eth0');
       plugIn(host, `p${host}`, `${network}.${host}`, 'eth0', 'address', mac);
+    },
+    changeAddress(host, from, to) {
+      ip('-n', `${name}-h${host}`, 'address', 'del', `${from}/24`, 'dev', 'eth0');
+      ip('-n', `${name}-h${host}`, 'address', 'add', `${to}/24`, 'dev', 'eth0');
     },
     addCard: (host, address) => plugIn(host, `q${host}`, address, 'eth1'),
     down() {
@@ -97,7 +101,8 @@ export function createLab(hostCount: number, { name, network }: { name: string; 
   };
 }
 
-function programOf(child: ChildProcess): Program {
+/** A child's lines, of both outputs, as they come. */
+export function programOf(child: ChildProcess): Program {
   const lines: Line[] = [];
   const taken = new Set<Line>();
   const waiting = new Set<() => void>();

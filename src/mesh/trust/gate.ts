@@ -58,9 +58,9 @@ export function createGate(parts: MeshParts, admission: Admitting): Gate {
       if (dialed) dialed.peerId = 'self';
       return;
     }
-    if (told.has(link)) return;
+    // Who has gone silent is not refused: that its link ended is told where it ends.
+    if (told.has(link) || reason === 'heartbeat_timeout') return;
     logRefused({ reason, peer: link.peerKeyId, address, detail });
-    if (reason === 'heartbeat_timeout') return;
     if (reason === 'cloned') return raiseCloned(link, 'this appliance');
     const known = nameOf(link.peerKeyId);
     const who = known === link.peerKeyId ? `an appliance at ${address}` : known;

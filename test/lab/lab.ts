@@ -44,11 +44,17 @@ export type Lab = {
   down(): void;
 };
 
-/** Why there can be no lab here, or null. */
+/** Why there can be no lab here, or null: for `describe.skipIf`. Said aloud, too: reporters keep titles of skipped tests. */
 export function whyNot(...tools: string[]): string | null {
+  const reason = reasonAgainst(tools);
+  if (reason !== null) console.warn(`Tests on hosts of a network are skipped: ${reason}`);
+  return reason;
+}
+
+function reasonAgainst(tools: readonly string[]): string | null {
   if (!existsSync(script)) return 'no ../shared/lanlab.sh beside the sources';
   const checked = spawnSync(script, ['check'], { encoding: 'utf8', timeout: 20_000 });
-  if (checked.status !== 0) return `no lab here: ${checked.stderr.trim()}`;
+  if (checked.status !== 0) return `no lab here: ${checked.stderr.trim() || checked.error}`;
   const missing = tools.filter((tool) => spawnSync('sh', ['-c', `command -v ${tool}`]).status !== 0);
   return missing.length > 0 ? `not here: ${missing.join(', ')}` : null;
 }

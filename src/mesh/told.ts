@@ -1,8 +1,9 @@
 // Addresses of members that members tell each other, so that one address given by a person is enough for all. What is told
-// is where the teller itself has reached them; it is a hint where to dial, and kept until the trust in them is heard of.
+// is where the teller itself has reached them; it is a hint where to dial, a sign of life, and kept until the trust in them is
+// heard of.
 
 import { addressFault } from '../core/dial.ts';
-import { peersMax, toldAddressesMax } from '../core/limits.ts';
+import { peersMax, redialFirstMs, toldAddressesMax } from '../core/limits.ts';
 import type { Link } from './link.ts';
 import type { MeshParts } from './parts.ts';
 
@@ -14,7 +15,7 @@ export type Told = {
   review(): void;
 };
 
-export function createTold({ config, peers, members, dialer, links }: MeshParts): Told {
+export function createTold({ ports, config, peers, members, dialer, links }: MeshParts): Told {
   /** The last address told of each, of members and of those not yet known as such. */
   const addresses = new Map<string, string>();
 
@@ -28,8 +29,15 @@ export function createTold({ config, peers, members, dialer, links }: MeshParts)
       if (members.trustOf(id) !== 'trusted' || links.has(id)) continue;
       addresses.delete(id);
       dialer.add(address, 'told', id);
+      if (!isJustDialed(address)) dialer.hurry(address);
     }
   }
+
+  /** Whoever tells without end makes us dial no more often than this. */
+  const isJustDialed = (told: string): boolean =>
+    dialer
+      .addresses()
+      .some(({ address, dialedAt }) => address === told && ports.clock.monotonic() - dialedAt < redialFirstMs);
 
   return {
     greeted(link) {

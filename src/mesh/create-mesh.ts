@@ -211,7 +211,7 @@ export function createMesh(ports: Ports, storage: Storage, config: MeshConfig, a
       const host = link.connection.address.replace(/:[0-9]+$/, '');
       moveTo(entry, `${host}:${link.peer.meshPort}`);
     }
-    for (const known of dialer.addresses()) if (known.address === entry.address) known.peerId = entry.id;
+    if (entry.address !== null) dialer.isAt(entry.id, entry.address);
   }
 
   /** A peer that dialed us shows where it is now; an address that a person gave stays. */

@@ -1,12 +1,12 @@
-// Addresses and when to dial them: the static list, what was remembered of trusted peers, what peers tell and what is seen on
-// the network. It never gives up on the first two, lets go of the others when nobody answers (they come again), and dials
-// at once when told that there is life.
+// Addresses and when to dial them: the static list, where peers were linked last, what peers tell and what is seen on the
+// network. It never gives up on the first two, lets go of the others when nobody answers (they come again), and dials at
+// once when told that there is life.
 
 import { redialDelayMs } from '../core/dial.ts';
 import { addressesPerReplicaMax, peersMax } from '../core/limits.ts';
 import type { Connection, Ports, TimerHandle } from '../ports.ts';
 
-/** Given by a person; where a peer was before; told by a peer; seen on the network. */
+/** Given by a person; where a peer was linked last; told by a peer, or where one was before; seen on the network. */
 export type AddressSource = 'static' | 'remembered' | 'told' | 'seen';
 
 export type AddressState = {
@@ -39,6 +39,8 @@ export type Dialer = {
   /** Somebody is there now: dial at once, also beside an attempt that still waits for an answer. */
   hurry(address: string): void;
   remove(address: string): void;
+  /** It was linked there last, from now on: that place is not given up, whoever named it; one where it was before may be. */
+  isAt(peerId: string, address: string): void;
   /** An attempt, or the link it became, has failed: dial again later. */
   failed(address: AddressState, reason: string): void;
   /** Dial every wanted address now, whatever its delay. */
@@ -145,6 +147,15 @@ export function createDialer(ports: Ports, events: DialerEvents): Dialer {
       states.delete(address);
     },
     failed,
+    isAt(peerId, address) {
+      for (const state of states.values()) {
+        const wasThere = state.peerId === peerId && state.source === 'remembered';
+        if (state.address === address) {
+          state.peerId = peerId;
+          if (state.source !== 'static') state.source = 'remembered';
+        } else if (wasThere) state.source = 'told';
+      }
+    },
     hurry(address) {
       const state = states.get(address);
       if (!state) return;

@@ -61,3 +61,24 @@ test('B8 an address that was only told is let go of when nobody ever answers the
   }
   expect(dialer.addresses().map(({ address }) => address)).toEqual(['bar:3031']);
 });
+
+test('B7 an address where a peer was linked is not let go of, whoever named it; where it was before that, it may be', () => {
+  const { dialer, attempts } = openDialer();
+  const failAll = () => {
+    for (let count = 0; count < 20; count++) {
+      dialer.dialNow();
+      for (const end of attempts.splice(0)) end({ ok: false, reason: 'nothing listens there' });
+    }
+  };
+  dialer.add('attic:3031', 'seen', 'somebody');
+  dialer.isAt('somebody', 'attic:3031');
+  failAll();
+  expect(dialer.addresses().map(({ address }) => address)).toEqual(['bar:3031', 'attic:3031']);
+  dialer.add('roof:3031', 'seen', 'somebody');
+  dialer.isAt('somebody', 'roof:3031');
+  failAll();
+  expect(dialer.addresses().map(({ address, source }) => [address, source])).toEqual([
+    ['bar:3031', 'static'],
+    ['roof:3031', 'remembered'],
+  ]);
+});

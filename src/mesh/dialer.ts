@@ -45,6 +45,8 @@ export type Dialer = {
   failed(address: AddressState, reason: string): void;
   /** Dial every wanted address now, whatever its delay. */
   dialNow(): void;
+  /** The network itself is back: whatever is under way was sent into a broken one. */
+  hurryAll(): void;
   stop(): void;
 };
 
@@ -124,6 +126,13 @@ export function createDialer(ports: Ports, events: DialerEvents): Dialer {
     return hint !== undefined && states.delete(hint.address);
   }
 
+  function hurry(state: AddressState): void {
+    // What was sent into a broken network is sent again later and later: a new attempt is quicker.
+    if (state.isDialing && ports.clock.monotonic() - state.dialedAt > hurryMs) state.isDialing = false;
+    state.isHurried = state.isDialing;
+    dial(state);
+  }
+
   return {
     addresses: () => [...states.values()],
     add(address, source, peerId) {
@@ -158,11 +167,10 @@ export function createDialer(ports: Ports, events: DialerEvents): Dialer {
     },
     hurry(address) {
       const state = states.get(address);
-      if (!state) return;
-      // What was sent into a broken network is sent again later and later: a new attempt is quicker.
-      if (state.isDialing && ports.clock.monotonic() - state.dialedAt > hurryMs) state.isDialing = false;
-      state.isHurried = state.isDialing;
-      dial(state);
+      if (state) hurry(state);
+    },
+    hurryAll() {
+      for (const state of [...states.values()]) hurry(state);
     },
     dialNow() {
       for (const state of states.values()) {

@@ -1,5 +1,6 @@
-// Who is seen on the network. Members are dialed at once, whoever else is shown to people. When peers are linked and
-// nothing is ever heard, it is said that the network keeps mDNS from us: else that looks like an empty shop.
+// Who is seen on the network. Members are dialed at once, whoever else is shown to people; all known addresses are when we
+// are on a network again ourselves. When peers are linked and nothing is ever heard, it is said that the network keeps mDNS
+// from us: else that looks like an empty shop.
 
 import { mdnsSilentMs } from '../core/limits.ts';
 import type { DiscoveryStatus, Sighting } from '../ports.ts';
@@ -12,6 +13,7 @@ const silence =
 
 export function createSeen({ ports, config, members, candidates, wish, dialer, alarms, links }: MeshParts): Seen {
   let linkedSince: number | null = null;
+  let isCutOff = false;
 
   function seen({ replicaId, address, name, shop }: Sighting): void {
     if (replicaId === config.replicaId) return;
@@ -25,12 +27,20 @@ export function createSeen({ ports, config, members, candidates, wish, dialer, a
 
   function review(): void {
     const status = ports.discovery?.status();
+    lookForNetwork(status);
     const isHeard = status === undefined || !status.enabled || (status.seen > 0 && status.lastHeardAt !== null);
     if (isHeard || links.size === 0) linkedSince = null;
     else linkedSince ??= ports.clock.monotonic();
     const isSilent = linkedSince !== null && ports.clock.monotonic() - linkedSince >= mdnsSilentMs;
     if (isSilent) alarms.raise('mdns', 'mdns_silent', silence);
     else alarms.clear('mdns');
+  }
+
+  /** A cable, or the radio, is back: peers that hear no mDNS tell us of it by nothing else. */
+  function lookForNetwork(status: DiscoveryStatus | undefined): void {
+    const wasCutOff = isCutOff;
+    isCutOff = status?.enabled === true && status.interfaces.length === 0;
+    if (wasCutOff && !isCutOff) dialer.hurryAll();
   }
 
   return {

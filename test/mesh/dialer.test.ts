@@ -82,3 +82,12 @@ test('B7 an address where a peer was linked is not let go of, whoever named it; 
     ['roof:3031', 'remembered'],
   ]);
 });
+
+test('when the network is back all are dialed anew, also beside attempts that were sent into a broken one', () => {
+  const { dialer, attempts, now } = openDialer();
+  dialer.add('attic:3031', 'told', 'somebody');
+  now.ms += 2_000;
+  expect(attempts).toHaveLength(2);
+  dialer.hurryAll();
+  expect(attempts).toHaveLength(4);
+});

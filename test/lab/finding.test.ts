@@ -33,7 +33,7 @@ describe.skipIf(labMissing !== null)(titled('appliances on a network'), () => {
           figure('linked both ways', { since, msMax: foundMs }, () => allLinked(bar, other)),
         ]);
       const figures: Figure[] = await found(Math.max(bar.readyAt, cellar.readyAt), cellar);
-      expect((await bar.status()).discovery).toMatchObject({ static: 0, told: 0 });
+      expect((await bar.status()).discovery).toMatchObject({ static: 0, remembered: 1, told: 0, seen: 0 });
       const stoppedAt = performance.now();
       cellar.signal('SIGTERM');
       figures.push(
@@ -101,6 +101,16 @@ describe.skipIf(labMissing !== null)(titled('appliances on a network'), () => {
     expect(discovery.mdns).toMatchObject({ seen: 0, lastHeardAt: null, silent: alarms[0]?.detail });
     for (const one of [bar, cellar])
       expect((await one.status()).discovery.mdns).toMatchObject({ seen: 1, silent: null });
+    shop.lab.fault('unplug', '3');
+    const isOffline = async (one: Appliance, other: Appliance): Promise<boolean> =>
+      peerIn(await one.status(), other)?.state === 'offline';
+    const isGivenUp = async () => (await Promise.all([isOffline(attic, bar), isOffline(bar, attic)])).every(Boolean);
+    await until('given up for now', isGivenUp, 60_000);
+    shop.lab.fault('plug', '3');
+    const pluggedAt = performance.now();
+    // The next attempts were to follow after eight seconds and more.
+    await until('all linked again', () => allLinked(bar, cellar, attic), 6_000);
+    console.log(`plugged in: all linked again after ${Math.round(performance.now() - pluggedAt)} ms`);
     shop.lab.fault('mdns-unblock', '3');
     await until('it is heard', async () => (await attic.status()).alarms.length === 0);
   });

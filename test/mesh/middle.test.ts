@@ -2,10 +2,10 @@
 // other, and he learns nothing.
 
 import { expect, test } from 'vitest';
-import type { Connection } from '../../src/ports.ts';
 import { makeSomeone, openServer, openTransport } from '../edges/peer-pair.ts';
 import { until } from '../waiting.ts';
 import { alarmsOf, hasTicket, openAppliance, statusOf, type TestAppliance } from './appliances.ts';
+import { relay } from './relay.ts';
 
 /** A relay in front of `target`; `frames` is all that it saw. */
 async function openMiddle(
@@ -14,35 +14,8 @@ async function openMiddle(
   const mallory = await makeSomeone();
   const transport = openTransport(mallory);
   const frames: (string | Uint8Array)[] = [];
-  const pass = (from: Connection, to: Connection): void =>
-    from.listen({
-      frame(frame) {
-        frames.push(frame);
-        to.send(frame);
-      },
-      drained() {},
-      closed: (reason) => to.close(reason),
-    });
   const { address } = await openServer(mallory, {
-    onConnection(near) {
-      const early: (string | Uint8Array)[] = [];
-      let onward: Connection | undefined;
-      near.listen({
-        frame(frame) {
-          frames.push(frame);
-          if (onward) onward.send(frame);
-          else early.push(frame);
-        },
-        drained() {},
-        closed: (reason) => onward?.close(reason),
-      });
-      transport.dial(target.address, (outcome) => {
-        if (!outcome.ok) return near.close(outcome.reason);
-        onward = outcome.connection;
-        pass(onward, near);
-        for (const frame of early) onward.send(frame);
-      });
-    },
+    onConnection: (near) => relay(near, { transport, target: target.address, see: (frame) => frames.push(frame) }),
   });
   return { address, id: mallory.replicaId, frames };
 }

@@ -3,6 +3,7 @@
 
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { mdnsSilentMs } from '../../src/core/limits.ts';
+import { bun, node } from '../built-file.ts';
 import { until } from '../waiting.ts';
 import { type Figure, figure, withinBounds } from './figures.ts';
 import { type Appliance, alarmIn, allLinked, equal, isLinked, labMissing, peerIn, titled, useLab } from './shop.ts';
@@ -21,32 +22,37 @@ const isGone = async (one: Appliance, other: Appliance): Promise<boolean> =>
 describe.skipIf(labMissing !== null)(titled('appliances on a network'), () => {
   const shop = useLab(3, '10.87.41');
 
-  test('find each other by mDNS both ways; a goodbye and a kill are noticed', () =>
-    withinBounds(shop, async () => {
-      const places = { bar: shop.place(1, 'bar'), cellar: shop.place(2, 'cellar') };
-      const [bar, cellar] = await Promise.all([places.bar.start(), places.cellar.start()]);
-      const found = (since: number, other: Appliance) =>
-        Promise.all([
-          figure('seen by mDNS both ways', { since, msMax: foundMs }, async () =>
-            (await Promise.all([hasSeen(bar, 1), hasSeen(other, 1)])).every(Boolean),
-          ),
-          figure('linked both ways', { since, msMax: foundMs }, () => allLinked(bar, other)),
-        ]);
-      const figures: Figure[] = await found(Math.max(bar.readyAt, cellar.readyAt), cellar);
-      expect((await bar.status()).discovery).toMatchObject({ static: 0, remembered: 1, told: 0, seen: 0 });
-      const stoppedAt = performance.now();
-      cellar.signal('SIGTERM');
-      figures.push(
-        await figure('gone after a goodbye', { since: stoppedAt, msMax: goodbyeMs }, () => isGone(bar, cellar)),
-      );
-      expect(await cellar.ended).toBe(0);
-      const again = await places.cellar.start();
-      figures.push(...(await found(again.readyAt, again)));
-      const killedAt = performance.now();
-      again.signal('SIGKILL');
-      figures.push(await figure('gone after a kill', { since: killedAt, msMax: killedMs }, () => isGone(bar, again)));
-      return figures;
-    }));
+  test.for([node, bun])(
+    'find each other by mDNS both ways, one on $name; its goodbye and its kill are noticed',
+    (runtime, { skip }) => {
+      if (!runtime.isHere) skip('no Bun here');
+      return withinBounds(shop, async () => {
+        const places = { bar: shop.place(1, 'bar'), cellar: shop.place(2, 'cellar', { runtime }) };
+        const [bar, cellar] = await Promise.all([places.bar.start(), places.cellar.start()]);
+        const found = (since: number, other: Appliance) =>
+          Promise.all([
+            figure('seen by mDNS both ways', { since, msMax: foundMs }, async () =>
+              (await Promise.all([hasSeen(bar, 1), hasSeen(other, 1)])).every(Boolean),
+            ),
+            figure('linked both ways', { since, msMax: foundMs }, () => allLinked(bar, other)),
+          ]);
+        const figures: Figure[] = await found(Math.max(bar.readyAt, cellar.readyAt), cellar);
+        expect((await bar.status()).discovery).toMatchObject({ static: 0, remembered: 1, told: 0, seen: 0 });
+        const stoppedAt = performance.now();
+        cellar.signal('SIGTERM');
+        figures.push(
+          await figure('gone after a goodbye', { since: stoppedAt, msMax: goodbyeMs }, () => isGone(bar, cellar)),
+        );
+        expect(await cellar.ended).toBe(0);
+        const again = await places.cellar.start();
+        figures.push(...(await found(again.readyAt, again)));
+        const killedAt = performance.now();
+        again.signal('SIGKILL');
+        figures.push(await figure('gone after a kill', { since: killedAt, msMax: killedMs }, () => isGone(bar, again)));
+        return figures;
+      });
+    },
+  );
 
   test('B3 B7 that are parted notice it, sell on, and are linked again as soon as the network is whole', () =>
     withinBounds(shop, async () => {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, afterEach, beforeAll } from 'vitest';
 import type { MeshStatus, PeerStatus } from '../../src/mesh/mesh.ts';
-import { type Ended, emptyFolderWithFile, node } from '../built-file.ts';
+import { type Ended, emptyFolderWithFile, node, type Runtime } from '../built-file.ts';
 import { until } from '../waiting.ts';
 import { createLab, type Lab, type Line, type Program, programOf, whyNot } from './lab.ts';
 
@@ -37,7 +37,7 @@ export type Appliance = {
   readonly ended: Promise<number | null>;
 };
 
-export type PlaceOptions = { readonly shopKey?: string | null };
+export type PlaceOptions = { readonly shopKey?: string | null; readonly runtime?: Runtime };
 
 export type LabShop = {
   readonly lab: Lab;
@@ -74,11 +74,12 @@ export function useLab(hostCount: number, network: string): LabShop {
   }, 30_000);
 
   function place(host: number, name: string, options: PlaceOptions = {}): Place {
+    const { path } = options.runtime ?? node;
     const data = join(built.folder, `${name}-${placeCount++}`);
     const key = options.shopKey === undefined ? shopKey : options.shopKey;
     const env = { TILLMESH_ADMIN_TOKEN: token, ...(key === null ? {} : { TILLMESH_SHOP_KEY: key }) };
     const run = (words: readonly string[]): Program => {
-      const program = programOf(lab.spawn(host, [node.path, built.file, ...words, '--data', data], env));
+      const program = programOf(lab.spawn(host, [path, built.file, ...words, '--data', data], env));
       running.push(program);
       return program;
     };

@@ -54,6 +54,7 @@ export type Dialer = {
 const hurryMs = 500;
 /** Attempts after which an address that was only told or seen is let go of. */
 const attemptsMax = 6;
+const isHint = (source: AddressSource): boolean => source === 'told' || source === 'seen';
 const hasHopeFor = ({ source, failures }: AddressState): boolean =>
   source === 'static' || source === 'remembered' || failures < attemptsMax;
 
@@ -119,9 +120,12 @@ export function createDialer(ports: Ports, events: DialerEvents): Dialer {
   const countOf = (peerId: string | undefined): number =>
     [...states.values()].filter((state) => peerId !== undefined && state.peerId === peerId).length;
 
-  /** What was only told or seen makes room for what a person gave, and for where a peer was. */
-  function dropHint(): boolean {
-    const hint = [...states.values()].find(({ source }) => source === 'told' || source === 'seen');
+  /** What was only told or seen, of this peer or of any, makes room for what is news: the least hopeful of it. */
+  function dropHint(peerId?: string): boolean {
+    const hints = [...states.values()].filter(
+      (state) => isHint(state.source) && (peerId === undefined || state.peerId === peerId),
+    );
+    const [hint] = hints.sort((a, b) => b.failures - a.failures);
     hint?.timer?.cancel();
     return hint !== undefined && states.delete(hint.address);
   }
@@ -143,9 +147,8 @@ export function createDialer(ports: Ports, events: DialerEvents): Dialer {
         if (peerId !== undefined && known.failures > 0 && known.source !== 'static') known.peerId = peerId;
         return true;
       }
-      const isHint = source === 'told' || source === 'seen';
-      if (isHint && countOf(peerId) >= addressesPerReplicaMax) return false;
-      if (states.size >= peersMax * 2 && (isHint || !dropHint())) return false;
+      if (isHint(source) && countOf(peerId) >= addressesPerReplicaMax && !dropHint(peerId)) return false;
+      if (states.size >= peersMax * 2 && (isHint(source) || !dropHint())) return false;
       const state = { ...newAddress(address, source), peerId: peerId ?? null };
       states.set(address, state);
       ports.timers.soon(() => dial(state));

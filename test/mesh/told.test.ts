@@ -2,6 +2,7 @@
 
 import { expect, test } from 'vitest';
 import { createDialer } from '../../src/mesh/dialer.ts';
+import type { Link } from '../../src/mesh/link.ts';
 import type { MeshParts } from '../../src/mesh/parts.ts';
 import { createTold } from '../../src/mesh/told.ts';
 import type { DialOutcome, Ports } from '../../src/ports.ts';
@@ -19,7 +20,8 @@ test('a member that a peer has reached is dialed at once, though its turn is far
   const dialer = createDialer(ports, { isWanted: () => true, dialing() {}, connected() {} });
   const members = { trustOf: () => 'trusted' };
   const told = createTold({ ports, config: {}, members, dialer, links: new Map() } as unknown as MeshParts);
-  const hear = () => told.heard([{ id: 'attic', address: 'attic:3031' }]);
+  const teller = { connection: { address: '10.0.0.5:40000' } } as unknown as Link;
+  const hear = () => told.heard(teller, [{ id: 'attic', address: 'attic:3031' }]);
   const fail = () => attempts.at(-1)?.({ ok: false, reason: 'did not answer' });
   hear();
   fail();

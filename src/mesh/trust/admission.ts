@@ -108,8 +108,8 @@ export function createAdmission(parts: MeshParts): Admitting {
   /** Where it is we who want to be let in. When both ask, the shop of the smaller id stays. */
   function isHost(link: Link, message: ProofMessage): boolean {
     const isOurs = message.shop === config.shop && members.trustOf(link.peerKeyId) === 'trusted';
-    if (wish.codeKey() !== null && isOurs) wish.needless();
-    if (wish.codeKey() !== null) return message.code === undefined;
+    if (wish.codeKey() !== null && isOurs) wish.needlessAt(link.connection.address);
+    else if (wish.codeKey() !== null) return message.code === undefined;
     if (wish.approval() !== link.peerKeyId || message.shop === config.shop) return false;
     const bothAsk = message.asks !== undefined && members.trustOf(link.peerKeyId) === 'trusted';
     return !bothAsk || config.replicaId > link.peerKeyId;

@@ -38,6 +38,7 @@ export function createGate(parts: MeshParts, admission: Admitting): Gate {
   const ofMembers = new WeakSet<Link>();
   /** A shop has let us in: no other one may, until this is over. */
   let isLeaving = false;
+  let wasOut = members.now().revoked.has(config.replicaId);
   let linesSince = Number.NEGATIVE_INFINITY;
   let lines = 0;
 
@@ -138,14 +139,16 @@ export function createGate(parts: MeshParts, admission: Admitting): Gate {
     reviewed = trust;
     const { revoked } = members.now();
     const isOut = revoked.has(config.replicaId);
+    const isNewlyOut = isOut && !wasOut;
+    wasOut = isOut;
     if (isOut) raiseOut();
     else alarms.clear('we are revoked');
     for (const link of [...links.values(), ...parts.strangers()]) {
       const trust = members.trustOf(link.peerKeyId);
       const isNoneAnyMore = ofMembers.has(link) && trust !== 'trusted';
       if (trust === 'trusted') ofMembers.add(link);
-      // Should that have been taken back elsewhere, it is heard of over the next link.
-      if (isOut || revoked.has(link.peerKeyId) || isNoneAnyMore) link.close('it was shut out of the shop');
+      // Should our own have been taken back elsewhere, it is heard of over the next link.
+      if (isNewlyOut || revoked.has(link.peerKeyId) || isNoneAnyMore) link.close('it was shut out of the shop');
     }
     return true;
   }

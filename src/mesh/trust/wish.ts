@@ -24,8 +24,8 @@ export type Wish = {
   codeKey(): Uint8Array | null;
   approval(): string | null;
   isAny(): boolean;
-  /** The code is of the shop that we are of. */
-  needless(): void;
+  /** A member of the shop that we are of answers there: if it is the one to be asked, no code is needed. */
+  needlessAt(address: string): void;
   /** Somebody whom we showed the code does not know it. Nobody is shown it twice: each time counts against it. */
   refused(address: string): void;
   hasRefused(address: string): boolean;
@@ -67,7 +67,9 @@ export function createWish(
     codeKey: () => code?.key ?? null,
     approval: () => replica,
     isAny: () => code !== null || replica !== null,
-    needless: () => end(failure('of_that_shop', 'This appliance is of that shop already: no code is needed.')),
+    needlessAt(address) {
+      if (address === code?.only) end(failure('of_that_shop', 'This appliance is of that shop already: no code is needed.'));
+    },
     refused(address) {
       if (!code) return;
       refusedBy.add(address);

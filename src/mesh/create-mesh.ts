@@ -227,9 +227,9 @@ export function createMesh(ports: Ports, storage: Storage, config: MeshConfig, a
     const entry = entryOf(link);
     if (entry) entry.heads = heads;
     upkeep.protectOwnNumbers(heads);
+    forks.compare(link, heads, hashes);
     // Not earlier: an old copy of our disk must not write under numbers that it has used before.
     if (link.peer) gate.proved(link, link.peer.name);
-    forks.compare(link, heads, hashes);
     snapshots.consider();
     replan();
   }

@@ -15,7 +15,7 @@ export function foldRecord(unit: Unit, place: Place, header: OpHeader, payload: 
   const set = readSet(payload);
   if (!set || !header.seen) return false;
   const row = unit.statements.recordById.get(header.entity, header.id);
-  const lacking = lackingOf(unit, header);
+  const lacking = lackingOf(unit, header) ?? earlierWaiting(unit, place, header);
   if (lacking) return defer(unit, place.key, lacking);
   const op: RecordOp = {
     origin: place.origin,
@@ -45,6 +45,12 @@ function defer(unit: Unit, key: number, lacking: Dot): true {
   unit.statements.defer.run(key, lacking.origin, lacking.number);
   unit.state.deferred += 1;
   return true;
+}
+
+/** An author has seen what it wrote itself before: while that waits, what follows on it waits for the same. */
+function earlierWaiting({ statements, state }: Unit, { key }: Place, { entity, id }: OpHeader): Dot | undefined {
+  if (state.deferred === 0) return undefined;
+  return statements.deferredOfRecord.get(keyOf(indexOfKey(key), 1), key - 1, entity, id);
 }
 
 /** Ops that a record's row points at, read from the journal; without what the disk has spoilt. */

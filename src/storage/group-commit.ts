@@ -4,11 +4,11 @@
 import type { Command, CommandContext, Failure, Outcome } from '../core/command.ts';
 import { failure } from '../core/command.ts';
 import { commandQueueMax } from '../core/limits.ts';
-import { hex } from '../core/op.ts';
+import { type Draft, hex } from '../core/op.ts';
 import type { Ports } from '../ports.ts';
 import { appendLocal } from './append.ts';
 import type { Storage, WriteFailure } from './storage.ts';
-import type { Unit } from './unit.ts';
+import { lackingOf, type Unit } from './unit.ts';
 
 type Waiting = { command: Command<unknown>; done: (outcome: Outcome<unknown>) => void };
 
@@ -74,6 +74,7 @@ export function createGroupCommit(ports: Ports, storage: Storage, newId: () => s
     };
     const decision = command(context);
     if (!decision.ok) return decision;
+    if (decision.drafts.some((draft) => wouldWait(unit, draft))) return beingMended;
     for (const draft of decision.drafts) appendLocal(unit, draft);
     return { ok: true, result: decision.result(storage.books) };
   }
@@ -89,5 +90,17 @@ export function createGroupCommit(ports: Ports, storage: Storage, newId: () => s
     },
   };
 }
+
+/**
+ * What an edit's author had seen is in doubt while the common past of a copied disk is looked for. It would wait unseen, and
+ * the next edit of the record would be made without knowing of it.
+ */
+const wouldWait = (unit: Unit, { seen }: Draft): boolean =>
+  seen !== undefined && unit.doubted.size > 0 && lackingOf(unit, { seen }) !== undefined;
+
+const beingMended = failure(
+  'being_mended',
+  'This appliance runs on a copied or restored disk and finds out, with its peers, what it had written: try again in a moment.',
+);
 
 const diskFailure = (written: WriteFailure): Failure => failure(written.code, written.detail);

@@ -252,6 +252,12 @@ export function prepareStatements(database: BetterSqlite3.Database) {
     deferredUpTo: read<[string, number], { op: number }>(
       'SELECT op FROM deferred WHERE origin = ? AND number <= ? ORDER BY op LIMIT 1000',
     ),
+    /** Of ops of one record, within a range of keys: the first that waits, and what for. */
+    deferredOfRecord: read<[number, number, string, string], { origin: string; number: number }>(
+      `SELECT deferred.origin, deferred.number FROM deferred JOIN ops ON ops.key = deferred.op
+        WHERE deferred.op BETWEEN ? AND ? AND json_extract(header, '$.entity') = ? AND json_extract(header, '$.id') = ?
+        ORDER BY deferred.op LIMIT 1`,
+    ),
     undefer: write<[number]>('DELETE FROM deferred WHERE op = ?'),
 
     deleteStock: write<[string]>('DELETE FROM stock WHERE product = ?'),

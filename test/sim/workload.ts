@@ -34,7 +34,14 @@ export type WorkloadOptions = {
 
 const productIds = Array.from({ length: 8 }, (_, index) => `p${index + 1}`);
 const customerIds = ['c1', 'c2', 'c3'];
-const recordRefusals = ['not_found', 'record_deleted', 'record_exists', 'version_differs', 'conflict_resolved'];
+const recordRefusals = [
+  'not_found',
+  'record_deleted',
+  'record_exists',
+  'version_differs',
+  'conflict_resolved',
+  'being_mended',
+];
 
 export function startWorkload(world: World, options: WorkloadOptions): Workload {
   const { loop } = world;

@@ -96,6 +96,7 @@ export const problems = {
     title: 'The appliance cannot work now.',
     detail: 'Look at its page or its log for the cause.',
   },
+  being_mended: { status: 503, title: 'The books are being mended.' },
   outcome_unknown: { status: 503, title: 'The disk failed while this was written.', detail: retrySoon },
   storage_unavailable: { status: 503, title: 'The books cannot be written now.', detail: retrySoon },
   storage_failed: { status: 503, title: 'The books cannot be written now.', detail: retrySoon },

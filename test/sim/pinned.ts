@@ -11,7 +11,10 @@ export const pinnedSeeds: readonly PinnedSeed[] = [
   { seed: '69', found: 'an op that waits counts as held, not as seen (B6)' },
   { seed: '72', found: 'an edit superseded in a void branch is not lost (B1)' },
   { seed: '175', found: 'what a peer had told of a void branch was asked for at every ping (B9)' },
-  { seed: '2163', found: 'an edit made while the own past was in doubt waited unseen, and the next one buried it (B1)' },
+  {
+    seed: '2163',
+    found: 'an edit made while the own past was in doubt waited unseen, and the next one buried it (B1)',
+  },
   { seed: '2185', found: 'the same, on an appliance whose disk was copied (B1)' },
   { seed: '517', found: 'a fork of which its author was linked to one side only was never mended (B3)' },
   { seed: '432', found: 'a search for the common past did not know its answer, and never ended (B3)' },

@@ -68,7 +68,8 @@ export function createWish(
     approval: () => replica,
     isAny: () => code !== null || replica !== null,
     needlessAt(address) {
-      if (address === code?.only) end(failure('of_that_shop', 'This appliance is of that shop already: no code is needed.'));
+      if (address === code?.only)
+        end(failure('of_that_shop', 'This appliance is of that shop already: no code is needed.'));
     },
     refused(address) {
       if (!code) return;

@@ -1,8 +1,9 @@
 // Several appliances become one shop, on the built file, as an installer does it at the console; and disks that were copied
 // or put back while nobody looked.
 
-import { cpSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import Sqlite from 'better-sqlite3';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type ApplianceProcess, createApi, startAppliance } from '../src/demo/appliance-process.ts';
 import { bun, type Ended, emptyFolderWithFile, node, type Runtime, runToEnd } from './built-file.ts';
@@ -36,7 +37,7 @@ type Running = ApplianceProcess & {
   hasTicket(id: string): Promise<boolean>;
 };
 
-function newPlace(runtime: Runtime = node, data?: string): Place {
+function newPlace(runtime: Runtime = node, data?: string, more: Record<string, string> = {}): Place {
   const { folder, file, remove } = emptyFolderWithFile();
   onTestFinished(remove);
   const dataFolder = data ?? join(folder, 'tillmesh-data');
@@ -47,7 +48,7 @@ function newPlace(runtime: Runtime = node, data?: string): Place {
     async start(name, ...args) {
       const ports = ['--port', '0', '--mesh-port', '0', '--no-mdns', '--log-level', 'error'];
       const words = [...ports, '--data', dataFolder, ...args];
-      const process = await startAppliance([runtime.path, file], name, words, env, folder);
+      const process = await startAppliance([runtime.path, file], name, words, { ...env, ...more }, folder);
       onTestFinished(async () => void (await process.stop()));
       return running(process);
     },
@@ -182,6 +183,56 @@ describe('an installer at the console', () => {
   });
 });
 
+describe('at once', () => {
+  test('two of a shop answer a newcomer with the shop key: it joins and runs', async () => {
+    const { places, bar, cellar } = await openShop();
+    const answer = await fetch(`${bar.url}/api/v1/shop-key`, { method: 'POST', headers: bearer });
+    const { key } = (await answer.json()) as { key: string };
+    expect((await places.bar.run('shop-key')).stdout).toBe(`${key}\n`);
+    await until('the key is known at Cellar', async () => (await places.cellar.run('shop-key')).stdout === `${key}\n`);
+    const attic = await newPlace(node, undefined, { TILLMESH_SHOP_KEY: key }).start(
+      'attic',
+      '--peer',
+      bar.mesh,
+      '--peer',
+      cellar.mesh,
+    );
+    await equal(bar, cellar, attic);
+  });
+
+  test('two requests for a new identity leave one appliance that runs', async () => {
+    const bar = await newPlace().start('bar');
+    const before = (await bar.status()).replicaId;
+    const renew = async () => {
+      const response = await fetch(`${bar.url}/api/v1/identity/renew`, { method: 'POST', headers: bearer });
+      return response.status;
+    };
+    expect((await Promise.all([renew(), renew()])).sort()).toEqual([202, 503]);
+    await until('another one', async () => (await bar.status()).replicaId !== before);
+    await bar.sell('after');
+  });
+
+  test('a stranger that calls itself by the words of another is not approved in its place', async () => {
+    const [barPlace, wantedPlace] = [newPlace(), newPlace()];
+    const [bar, wanted] = [await barPlace.start('bar'), await wantedPlace.start('wanted')];
+    const { words } = await wanted.status();
+    const evil = await newPlace().start(words, '--peer', bar.mesh);
+    const { replicaId } = await evil.status();
+    const ofEvil = async () => (await bar.status()).peers.find(({ id }) => id === replicaId);
+    const { replicaId: barId } = await bar.status();
+    await until('seen', async () => (await evil.status()).peers.some(({ id }) => id === barId));
+    const body = JSON.stringify({ peer: barId });
+    await fetch(`${evil.url}/api/v1/join`, {
+      method: 'POST',
+      headers: { ...bearer, 'content-type': 'application/json' },
+      body,
+    });
+    await until('it asks', async () => (await ofEvil())?.name === words);
+    expect(await barPlace.run('approve', words)).toMatchObject({ code: 1 });
+    expect((await ofEvil())?.trust).toBe('pending');
+  });
+});
+
 describe('disks', () => {
   test('B2 B3 a copied folder started beside its original writes under numbers of its own, and becomes another appliance', async () => {
     const { places, bar, cellar } = await openShop();
@@ -236,6 +287,47 @@ describe('disks', () => {
     expect((await restored.status()).alarms.map(({ code }) => code)).toContain('restored_copy');
   });
 
+  test('F9 B2 a backup made while it ran, and put back after it, goes on under a new epoch as well', async () => {
+    const { places, bar, cellar } = await openShop();
+    await cellar.sell('early');
+    const backup = `${places.cellar.data}-backup.db`;
+    const live = new Sqlite(join(places.cellar.data, 'books.db'), { readonly: true });
+    await live.backup(backup);
+    live.close();
+    await cellar.sell('late');
+    await equal(bar, cellar);
+    const before = Object.keys((await cellar.digest()).heads);
+    await bar.stop();
+    await cellar.stop();
+    for (const name of ['books.db', 'books.db-wal', 'books.db-shm'])
+      rmSync(join(places.cellar.data, name), { force: true });
+    renameSync(backup, join(places.cellar.data, 'books.db'));
+    const restored = await places.cellar.start('cellar');
+    await restored.sell('after');
+    const news = Object.keys((await restored.digest()).heads).filter((origin) => !before.includes(origin));
+    expect(news).toHaveLength(1);
+    await equal(await places.bar.start('bar', '--peer', restored.mesh), restored);
+    expect(await restored.hasTicket('late')).toBe(true);
+  });
+
+  test('B2 a copied folder is noticed also when the last note of a start had not reached identity.json', async () => {
+    const place = newPlace();
+    await (await place.start('one')).stop();
+    const file = join(place.data, 'identity.json');
+    const before = readFileSync(file, 'utf8');
+    const second = await place.start('one');
+    await second.sell('a');
+    await second.stop();
+    writeFileSync(file, before);
+    const copyFolder = `${place.data}-copy`;
+    cpSync(place.data, copyFolder, { recursive: true });
+    const [original, copy] = [await place.start('one'), await newPlace(node, copyFolder).start('two')];
+    await original.sell('b');
+    await copy.sell('c');
+    const origins = async (one: Running) => Object.keys((await one.digest()).heads).length;
+    expect([await origins(original), await origins(copy)]).toEqual([1, 2]);
+  });
+
   test.each([
     ['before anything was renamed', []],
     ['after the old books were put aside', [['books.db', 'books-of-old.db']]],
@@ -257,7 +349,6 @@ describe('disks', () => {
       mkdirSync(middle);
       cpSync(places.cellar.data, middle, { recursive: true });
       const place = newPlace(node, middle);
-      const { readdirSync, readFileSync, writeFileSync } = await import('node:fs');
       const kept = readdirSync(middle).find((name) => name.startsWith('books-of-')) ?? '';
       const from = kept.replace(/^books-of-|\.db$/g, '');
       renameSync(join(middle, 'books.db'), join(middle, 'books-joining.db'));

@@ -15,8 +15,8 @@ export const replicaIdOf = (sha256: Sha256, publicKey: Uint8Array): string =>
 
 export const base32Alphabet = 'abcdefghijklmnopqrstuvwxyz234567';
 
-/** RFC 4648 base32 in lower case, without padding. */
-export function base32(bytes: Uint8Array): string {
+/** Base32 (RFC 4648) in lower case, or in another alphabet, without padding. */
+export function base32(bytes: Uint8Array, alphabet = base32Alphabet): string {
   let text = '';
   let bits = 0;
   let bitCount = 0;
@@ -25,9 +25,9 @@ export function base32(bytes: Uint8Array): string {
     bitCount += 8;
     while (bitCount >= 5) {
       bitCount -= 5;
-      text += base32Alphabet[(bits >> bitCount) & 31];
+      text += alphabet[(bits >> bitCount) & 31];
     }
     bits &= (1 << bitCount) - 1;
   }
-  return bitCount > 0 ? text + base32Alphabet[(bits << (5 - bitCount)) & 31] : text;
+  return bitCount > 0 ? text + alphabet[(bits << (5 - bitCount)) & 31] : text;
 }

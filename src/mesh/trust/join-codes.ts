@@ -2,6 +2,7 @@
 // 80 bits of chance, what a machine reads from a picture 128: nobody finds either by trying, so no PAKE is needed. They
 // live in memory alone.
 
+import { base32 } from '../../core/identity.ts';
 import { joinCodeFailuresMax, joinCodeMs, joinCodesMax } from '../../core/limits.ts';
 import type { Clock, Crypto, Random } from '../../ports.ts';
 import { deriveKey } from './proof.ts';
@@ -43,7 +44,7 @@ export function createJoinCodes({
   return {
     make() {
       dropOld();
-      const [code, longCode] = [crockford(random.bytes(10)), crockford(random.bytes(16)).slice(0, 26)];
+      const [code, longCode] = [base32(random.bytes(10), alphabet), base32(random.bytes(16), alphabet)];
       const keys = [code, longCode].map((text) => joinKey(crypto, text));
       open = [...open, { keys, until: clock.monotonic() + joinCodeMs, failures: 0 }].slice(-joinCodesMax);
       return { code: grouped(code), longCode, expiresAt: clock.now() + joinCodeMs };
@@ -68,21 +69,8 @@ export function createJoinCodes({
 export const joinKey = (crypto: Pick<Crypto, 'hmacSha256'>, code: string): Uint8Array =>
   deriveKey(crypto, code, 'tillmesh-join-1');
 
-const alphabet = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
-
 /** Crockford's base32: no I, L, O, U. */
-function crockford(bytes: Uint8Array): string {
-  let text = '';
-  let bits = 0;
-  let bitCount = 0;
-  for (const byte of bytes) {
-    bits = (bits << 8) | byte;
-    bitCount += 8;
-    for (; bitCount >= 5; bitCount -= 5) text += alphabet[(bits >> (bitCount - 5)) & 31];
-    bits &= (1 << bitCount) - 1;
-  }
-  return bitCount > 0 ? text + alphabet[(bits << (5 - bitCount)) & 31] : text;
-}
+const alphabet = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 
 const grouped = (code: string): string => (code.match(/.{1,4}/g) ?? []).join('-');
 

@@ -3,9 +3,23 @@
 import type { Outcome } from '../core/command.ts';
 import type { Heads } from '../core/heads.ts';
 import type { Membership, Trust } from '../core/membership.ts';
-import type { DiscoveryStatus } from '../ports.ts';
+import type { DiscoveryStatus, ShopOfKey } from '../ports.ts';
 import type { JoinCode } from './trust/join-codes.ts';
-import type { JoinAnswer, JoinRequest } from './trust/joining.ts';
+import type { Welcome } from './trust/wish.ts';
+
+export type MeshConfig = {
+  replicaId: string;
+  shop: string;
+  /** Of the key in the configuration; null where there is none. */
+  shopKey: ShopOfKey | null;
+  formerId: string | null;
+  starts: number | null;
+  name: string;
+  version: string;
+  staticPeers: readonly string[];
+  port: number;
+  meshPort: number;
+};
 
 export type PeerState = 'connecting' | 'connected' | 'syncing' | 'disconnected' | 'reconnecting' | 'offline';
 
@@ -97,6 +111,19 @@ export type GossipInfo = {
 
 /** A commit in JSON, for plain HTTP: bytes in base64. */
 export type GossipCommit = { origin: string; publicKey: string; commit: string; entities: string[]; last: number };
+
+export type JoinRequest = {
+  readonly code?: string | undefined;
+  /** HOST:PORT of a mesh port, or the id of an appliance that was seen. */
+  readonly peer?: string | undefined;
+  /** Our own books, if there are any, come along. */
+  readonly bringBooks: boolean;
+};
+
+/** joined: the other shop's books are on their way. asked: somebody there must approve us first. */
+export type JoinAnswer =
+  | { readonly state: 'joined'; readonly welcome: Welcome }
+  | { readonly state: 'asked'; readonly peer: string; readonly words: string | null };
 
 export type Mesh = {
   status(): MeshStatus;

@@ -1,30 +1,16 @@
 // What the parts of the mesh share.
 
-import type { Ports, ShopOfKey } from '../ports.ts';
+import type { Ports } from '../ports.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { Alarms } from './alarms.ts';
 import type { Dialer } from './dialer.ts';
 import type { Link } from './link.ts';
-import type { SnapshotProgress } from './mesh.ts';
+import type { MeshConfig, SnapshotProgress } from './mesh.ts';
 import type { PeerBook } from './peer-book.ts';
 import type { Candidates } from './trust/candidates.ts';
 import type { JoinCodes } from './trust/join-codes.ts';
 import type { Members } from './trust/members.ts';
 import type { Wish } from './trust/wish.ts';
-
-export type MeshConfig = {
-  replicaId: string;
-  shop: string;
-  /** Of the key in the configuration; null where there is none. */
-  shopKey: ShopOfKey | null;
-  formerId: string | null;
-  starts: number | null;
-  name: string;
-  version: string;
-  staticPeers: readonly string[];
-  port: number;
-  meshPort: number;
-};
 
 export type MeshParts = {
   readonly ports: Ports;

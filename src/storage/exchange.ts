@@ -18,13 +18,12 @@ import {
   openStorage,
   walBytesOf,
 } from './open.ts';
-import { rebuildInto } from './rebuild.ts';
+import { type Journal, rebuildInto } from './rebuild.ts';
 import { recheckFile } from './recheck.ts';
 import { inSlices, type Running } from './slices.ts';
 import { dropAside, incomingPath, removeDatabase, swapSteps, takeBackAside } from './snapshot-files.ts';
 import { schemaTextOf } from './snapshot-tables.ts';
 import { type StorageState, writeMeta } from './state.ts';
-import type { Storage } from './storage.ts';
 import { factsOf } from './sums.ts';
 import type { EncodedCommit } from './unit.ts';
 
@@ -64,8 +63,9 @@ export type Inside = {
   told(): void;
   reopen(): void;
   isClosed(): boolean;
-  self(): Storage;
-  createStorage(path: string): Storage | OpenFailure;
+  handle(): Handle;
+  journal(): Journal;
+  createJournal(path: string): Journal | OpenFailure;
 };
 
 /** In meta: see `uncheckedFrom`. */
@@ -139,7 +139,7 @@ export function createExchange(ports: Ports, config: OpenConfig, inside: Inside)
   function inspect(facts: SnapshotFacts, done: (failed: OpenFailure | undefined) => void): void {
     inspecting?.stop();
     const path = incomingPath(config.path);
-    const steps = inspectBooks(ports, { ...config, path }, facts, schemaTextOf(inside.self().handle().database));
+    const steps = inspectBooks(ports, { ...config, path }, facts, schemaTextOf(inside.handle().database));
     inspecting = inSlices(ports, 'brisk', steps, (error) => describe(error, path), done);
   }
 
@@ -186,9 +186,9 @@ export function createExchange(ports: Ports, config: OpenConfig, inside: Inside)
   function rebuild(newFeedId: string, done: (failed: string | undefined) => void): void {
     const path = incomingPath(config.path);
     removeDatabase(path);
-    const fresh = inside.createStorage(path);
+    const fresh = inside.createJournal(path);
     if ('detail' in fresh) return done(fresh.detail);
-    rebuildInto(ports, fresh, inside.self(), inside.isClosed, (broken) =>
+    rebuildInto(ports, fresh, inside.journal(), inside.isClosed, (broken) =>
       done(broken ?? replaceBooks('', newFeedId)?.detail),
     );
   }

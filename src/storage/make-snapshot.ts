@@ -7,9 +7,9 @@ import { hex } from '../core/op.ts';
 import { manifestMessage, type SnapshotFacts, snapshotFormat } from '../core/snapshot.ts';
 import type { Bulk, OpenFile, Ports } from '../ports.ts';
 import { encodeManifest } from '../protocol/manifest.ts';
+import type { OpenFailure } from './open.ts';
 import { hasRoomFor, madePath, removeDatabase } from './snapshot-files.ts';
 import { stripOwnRows } from './snapshot-tables.ts';
-import type { Storage } from './storage.ts';
 
 export type Made = {
   readonly ok: true;
@@ -40,6 +40,9 @@ export type Frozen = {
   release(): void;
 };
 
+/** What is needed of storage here. */
+export type Freezing = { readonly path: string; freeze(): Frozen | OpenFailure };
+
 export type MakeConfig = { readonly shop: string; readonly replicaId: string; readonly schema: string };
 
 /** Pieces of the file under way at once. */
@@ -48,7 +51,7 @@ const lanes = 2;
 /** Calls `done` once, unless it is cancelled. At most one at a time: it has one name. */
 export function makeSnapshot(
   ports: Ports & { bulk: Bulk },
-  storage: Storage,
+  storage: Freezing,
   config: MakeConfig,
   done: (made: Made | MakeFailure) => void,
 ): Making | MakeFailure {

@@ -2,17 +2,27 @@
 // in small transactions between other work. What is not good is left out, with all that follows on it of that origin:
 // peers send it. Nothing here is changed but that file.
 
+import type { Origin } from '../core/heads.ts';
 import { batchBytesTarget } from '../core/limits.ts';
 import type { Ports } from '../ports.ts';
 import { decodeCommit } from '../protocol/commit-codec.ts';
 import { appendRemote } from './receive.ts';
-import type { Storage } from './storage.ts';
+import type { StorageState } from './state.ts';
+import type { EncodedCommit, Unit } from './unit.ts';
+
+/** What is needed of a storage here. */
+export type Journal = {
+  state(): StorageState;
+  readCommits(origin: Origin, after: number, bytesMax: number): EncodedCommit[];
+  write(work: (unit: Unit) => void): { readonly ok: true } | { readonly ok: false; readonly detail: string };
+  close(): void;
+};
 
 /** Calls `done` once, with why it could not be done, or undefined; not at all when `isStopped`. `fresh` is closed then. */
 export function rebuildInto(
   { timers }: Ports,
-  fresh: Storage,
-  ours: Storage,
+  fresh: Journal,
+  ours: Journal,
   isStopped: () => boolean,
   done: (failed: string | undefined) => void,
 ): void {

@@ -28,8 +28,6 @@ import { keepStock, levelsAfter, restoreStock, type StockLevel } from './stock.t
 import { settleSum } from './stock-sum.ts';
 import { createUnit, type EncodedCommit, type Unit } from './unit.ts';
 
-export { startEpoch } from './exchange.ts';
-
 export type WriteFailure = {
   readonly ok: false;
   /** work_failed: `work` itself threw, and might pass without a neighbour; anything else is the disk's. */
@@ -336,8 +334,9 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
     told: () => tell(null),
     reopen,
     isClosed: () => closed,
-    self: () => self,
-    createStorage: (path) => createStorage(ports, { ...config, path }, { committed() {} }),
+    handle: openHandle,
+    journal: () => self,
+    createJournal: (path) => createStorage(ports, { ...config, path }, { committed() {} }),
   });
 
   const unavailable = (): WriteFailure => ({

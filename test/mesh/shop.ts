@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import type { Outcome } from '../../src/core/command.ts';
-import type { JoinAnswer, JoinRequest } from '../../src/mesh/trust/joining.ts';
+import type { JoinAnswer, JoinRequest } from '../../src/mesh/mesh.ts';
 import { type ApplianceOptions, linked, newFolder, openAppliance, type TestAppliance } from './appliances.ts';
 
 export const shops = { bar: 'barbarbarbarbarbarbarbarba', cellar: 'cellarcellarcellarcellarce' };

@@ -7,12 +7,9 @@ import { type Failure, failure } from '../../core/command.ts';
 import type { Cookies } from './cookies.ts';
 import { type Credential, type Credentials, credentialMissing, hashOf, isSameHash } from './credentials.ts';
 import { isSale, type Limiter } from './limiter.ts';
-import { isForeign, isFromElsewhere, type Sender } from './origins.ts';
+import { isForeign, isFromElsewhere, type Sender, type Visit } from './origins.ts';
 import type { Answer } from './route.ts';
 import type { Sessions } from './sessions.ts';
-
-/** How a request came: told by the socket, never by what the request says of itself. */
-export type Visit = { readonly address?: string | undefined; readonly isTls?: boolean | undefined };
 
 export type Gate = {
   /** Who may go on, `nobody` on public ground; a failure or a redirection for who may not. */

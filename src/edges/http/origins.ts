@@ -1,5 +1,8 @@
-// Which page a browser says that a request comes from. Our own is the one of exactly this scheme, host and port; others
-// count only where they are configured, and never together with a cookie.
+// Where a request comes from: how it came, and which page a browser says is behind it. Our own is the one of exactly this
+// scheme, host and port; others count only where they are configured, and never together with a cookie.
+
+/** How a request came: told by the socket, never by what the request says of itself. */
+export type Visit = { readonly address?: string | undefined; readonly isTls?: boolean | undefined };
 
 /** What a request says of the page behind it. */
 export type Sender = {

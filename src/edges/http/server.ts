@@ -16,8 +16,8 @@ import {
   requestMs,
 } from '../../core/limits.ts';
 import type { Log, TimerHandle, Timers } from '../../ports.ts';
-import type { Visit } from './gate.ts';
 import type { HostRule } from './hosts.ts';
+import type { Visit } from './origins.ts';
 import { problemDocument, statusOf } from './problems.ts';
 
 export type Fetch = (request: Request, visit: Visit) => Response | Promise<Response>;

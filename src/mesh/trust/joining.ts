@@ -6,22 +6,9 @@ import { addressFault } from '../../core/dial.ts';
 import { fingerprintWords } from '../../protocol/fingerprint.ts';
 import { hasOwnBooks } from '../../storage/carry.ts';
 import { writeMeta } from '../../storage/state.ts';
+import type { JoinAnswer, JoinRequest } from '../mesh.ts';
 import type { MeshParts } from '../parts.ts';
 import { type JoinCode, joinKey, normalCode } from './join-codes.ts';
-import type { Welcome } from './wish.ts';
-
-export type JoinRequest = {
-  readonly code?: string | undefined;
-  /** HOST:PORT of a mesh port, or the id of an appliance that was seen. */
-  readonly peer?: string | undefined;
-  /** Our own books, if there are any, come along. */
-  readonly bringBooks: boolean;
-};
-
-/** joined: the other shop's books are on their way. asked: somebody there must approve us first. */
-export type JoinAnswer =
-  | { readonly state: 'joined'; readonly welcome: Welcome }
-  | { readonly state: 'asked'; readonly peer: string; readonly words: string | null };
 
 export type Joining = {
   makeCode(): JoinCode;

@@ -10,7 +10,7 @@ import type { Draft } from '../../core/op.ts';
 import type { Ports, ShopOfKey } from '../../ports.ts';
 import { appendLocal } from '../../storage/append.ts';
 import type { Storage } from '../../storage/storage.ts';
-import type { MeshConfig } from '../parts.ts';
+import type { MeshConfig } from '../mesh.ts';
 
 /** How somebody came to be trusted. */
 export type Via = 'approval' | 'join_code' | 'shop_key' | 'joined' | 'renewed';

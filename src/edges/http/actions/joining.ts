@@ -2,7 +2,7 @@
 
 import { z } from '@hono/zod-openapi';
 import type { Outcome } from '../../../core/command.ts';
-import type { JoinAnswer } from '../../../mesh/trust/joining.ts';
+import type { JoinAnswer } from '../../../mesh/mesh.ts';
 import { readBy } from '../reading.ts';
 import { type Answer, type Route, route } from '../route.ts';
 import { timeText } from '../times.ts';

@@ -7,7 +7,7 @@ import { claimedAlready, claimShop } from '../../../commands/claim-shop.ts';
 import { hasAdmin, passwordHashOf, userAuthorMark, userRoleOf } from '../../../commands/user-record.ts';
 import { type Failure, failure } from '../../../core/command.ts';
 import { hashOf } from '../credentials.ts';
-import type { Visit } from '../gate.ts';
+import type { Visit } from '../origins.ts';
 import { readBy } from '../reading.ts';
 import { type Answer, type Call, execute, type Room, type Route, route } from '../route.ts';
 import { newPassword, password, userName } from '../schemas/users.ts';

@@ -4,10 +4,12 @@
 import { hostname } from 'node:os';
 import type { Appliance } from '../appliance.ts';
 import type { Settings } from '../config.ts';
+import { httpPortLimits } from '../core/limits.ts';
 import { createHostRule, namesOfMachine } from '../edges/http/hosts.ts';
 import { createRequestListener, type Fetch, openHttpServer } from '../edges/http/server.ts';
 import { createUpgradeListener } from '../edges/http/upgrades.ts';
 import type { Credentials } from '../edges/peer/channel.ts';
+import { createDoor } from '../edges/peer/door.ts';
 import { openPeerServer } from '../edges/peer/server.ts';
 import type { Log, Timers } from '../ports.ts';
 import type { Refused } from './house.ts';
@@ -45,7 +47,8 @@ export async function openDoors(
   const listener = createRequestListener((request, visit) => answer(request, visit), log, isHostAllowed);
   const { corsOrigins, httpsOnly } = settings;
   const onUpgrade = createUpgradeListener({ isHostAllowed, corsOrigins, httpsOnly }, log);
-  const http = await openHttpServer({ listener, onUpgrade, host, port, timers, log });
+  const visitors = createDoor(timers, httpPortLimits);
+  const http = await openHttpServer({ listener, visitors, onUpgrade, host, port, timers, log });
   if (!http.ok) return http;
   const mesh = await openPeerServer({
     credentials,

@@ -39,13 +39,21 @@ export const rowsReadMax = 100;
 export const feedWaitSecondsMax = 55;
 /** Long polls at once; a shop has tens of tills. */
 export const feedWaitersMax = 1000;
-/** Sockets on the plain port at once: tens of tills, a few browsers with six each; what comes above is not taken. */
-export const httpSocketsMax = 1024;
+/** What stands on one port at once. Where it is more, whoever waits for nothing makes room. */
+export type PortLimits = {
+  readonly socketsMax: number;
+  /** Of those that have not asked for anything yet: all tills that come back at once after a power cut. */
+  readonly silentMax: number;
+  /** From the connection to the end of the first request's head. */
+  readonly silentMs: number;
+};
+/** The plain port: tens of tills, a few browsers with six each. */
+export const httpPortLimits: PortLimits = { socketsMax: 1024, silentMax: 128, silentMs: 15_000 };
 /** The head of a request: cookies and a token are 1 KiB. */
 export const httpHeadBytesMax = 16 * KiB;
 /** Names that are not ours, told in the log since the start: a machine has a few, an attacker as many as he likes. */
 export const refusedNamesToldMax = 20;
-/** From the first byte to the end of the head; who is slower holds a socket for nothing. */
+/** From the first byte to the end of the head; who is slower holds a socket for nothing. Node tells them, up to half as much later. */
 export const httpHeadMs = 10_000;
 /** Answers under way when we stop have this long; the whole stop takes 5 s at most. */
 export const httpCloseMs = 2_000;
@@ -209,12 +217,10 @@ export const refusalsPerLinkMax = 16;
 export const recentCommitBytesMax = 4 * MiB;
 export const peersMax = 64;
 export const connectionsPendingMax = 32;
-/** Sockets on the TLS port that have said nothing whole yet: all tills that come back at once after a power cut. */
-export const tlsStrangersMax = 128;
-/** Sockets on the TLS port at once, tills and browsers over HTTPS included: tens of tills, six a browser, all peers. */
-export const tlsSocketsMax = 512;
 /** From TCP to HELLO; a stranger holds a place no longer than this. */
 export const handshakeMs = 5_000;
+/** The TLS port, tills and browsers over HTTPS included: tens of tills, six a browser, all peers. */
+export const tlsPortLimits: PortLimits = { socketsMax: 512, silentMax: 128, silentMs: handshakeMs };
 export const dialMs = 5_000;
 /** A socket between two requests over HTTPS: longer than what a till takes for one sale to the next customer. */
 export const keepAliveMs = 65_000;

@@ -4,7 +4,9 @@
 import { type Appliance, createAppliance } from '../../src/appliance.ts';
 import { applianceConfig, openHouse } from '../../src/cli/house.ts';
 import type { Settings } from '../../src/config.ts';
+import { httpPortLimits } from '../../src/core/limits.ts';
 import { createRequestListener, openHttpServer } from '../../src/edges/http/server.ts';
+import { createDoor } from '../../src/edges/peer/door.ts';
 import { systemClock, systemRandom, systemTimers } from '../../src/edges/system.ts';
 import type { Log, Timers } from '../../src/ports.ts';
 
@@ -60,7 +62,15 @@ export function compose(folder: string, shopKey: string, timers: Timers = system
 /** On the appliance's own kind of HTTP server, on loopback; tells the port. */
 export async function serve(fetch: (request: Request) => Response | Promise<Response>): Promise<number> {
   const listener = createRequestListener(fetch, quietLog, () => true);
-  const opened = await openHttpServer({ listener, host: '127.0.0.1', port: 0, timers: systemTimers, log: quietLog });
+  const visitors = createDoor(systemTimers, httpPortLimits);
+  const opened = await openHttpServer({
+    listener,
+    visitors,
+    host: '127.0.0.1',
+    port: 0,
+    timers: systemTimers,
+    log: quietLog,
+  });
   if (!opened.ok) throw new Error(opened.detail);
   return opened.server.port;
 }

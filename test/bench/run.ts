@@ -1,6 +1,7 @@
 // `npm run bench`: the promised figures, measured on the built file, each beside a limit measured in the same run. Exit 1
-// when one is missed. `--only newcomer-lab` needs root and a network lab. Options: --only NAME (repeat), --quick (under a minute, ratios only), --report (never exit 1),
-// --file PATH (a built file; without it one is built), --bun (idle figures on Bun too), --cpu-prof DIR.
+// when one is missed. Options: --only NAME (repeat; newcomer-lab, which needs root, runs only so), --quick (ratios only),
+// --report (never exit 1), --file PATH (a built file; without it one is built), --bun (idle figures on Bun too),
+// --cpu-prof DIR.
 
 import { execFileSync } from 'node:child_process';
 import { availableParallelism, loadavg } from 'node:os';
@@ -8,6 +9,7 @@ import { join } from 'node:path';
 import { parseArgs, styleText } from 'node:util';
 import { tableLines } from '../../src/demo/screen.ts';
 import { catchUp } from './catch-up.ts';
+import { dawdlers } from './dawdlers.ts';
 import type { Figure, Row } from './figure.ts';
 import { busyShare, createBareLink } from './ground.ts';
 import { groupCommit } from './group-commit.ts';
@@ -28,6 +30,7 @@ const figures: readonly Figure[] = [
   newcomer,
   newcomerLab,
   linkUp,
+  dawdlers,
   idle,
   idleOnBun,
   start,

@@ -8,7 +8,7 @@ import { text } from 'node:stream/consumers';
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { frameBytesMax, tlsStrangersMax } from '../../src/core/limits.ts';
+import { frameBytesMax, tlsPortLimits } from '../../src/core/limits.ts';
 import { openPeerServer, type UpgradeListener } from '../../src/edges/peer/server.ts';
 import type { Connection } from '../../src/ports.ts';
 import { connectionContract, hear } from './connection-contract.ts';
@@ -223,12 +223,12 @@ describe('the port', () => {
 
   test('E4 silent strangers in masses keep out neither a till nor a peer', async () => {
     const { address } = await openServer(bob);
-    const strangers = Array.from({ length: tlsStrangersMax * 3 }, () => plainSocket(address).resume());
+    const strangers = Array.from({ length: tlsPortLimits.silentMax * 3 }, () => plainSocket(address).resume());
     const closes = strangers.map((stranger) => once(stranger, 'close'));
     await Promise.all(strangers.map((stranger) => once(stranger, 'connect')));
     expect(await requestOver(address, {})).toMatchObject({ status: 200 });
     expect(await dial(openTransport(ada), address)).toMatchObject({ ok: true });
-    await Promise.all(closes.slice(0, tlsStrangersMax * 2));
+    await Promise.all(closes.slice(0, tlsPortLimits.silentMax * 2));
     expect(strangers.filter((stranger) => !stranger.destroyed).length).toBeGreaterThan(0);
   });
 

@@ -4,9 +4,12 @@ import http from 'node:http';
 import net from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Appliance } from '../../src/appliance.ts';
+import { httpPortLimits } from '../../src/core/limits.ts';
 import { createHostRule } from '../../src/edges/http/hosts.ts';
 import { createRequestListener, type HttpServer, openHttpServer } from '../../src/edges/http/server.ts';
+import { createDoor } from '../../src/edges/peer/door.ts';
 import { systemTimers } from '../../src/edges/system.ts';
+import type { Ports } from '../../src/ports.ts';
 import { adminToken, openShop, type ShopOptions } from './appliance.ts';
 
 /** "x" is what the requests below call us. */
@@ -18,9 +21,16 @@ async function servedShop(options: ShopOptions = {}) {
   return { ...shop, server, url: `http://127.0.0.1:${server.port}` };
 }
 
+const outside = ({ log }: Pick<Ports, 'log'>) => ({
+  visitors: createDoor(systemTimers, httpPortLimits),
+  host: '127.0.0.1',
+  timers: systemTimers,
+  log,
+});
+
 async function listening({ app, ports }: ReturnType<typeof openShop>, port = 0): Promise<HttpServer> {
   const listener = createRequestListener(app.fetch, ports.log, isHostAllowed);
-  const opened = await openHttpServer({ listener, host: '127.0.0.1', port, timers: systemTimers, log: ports.log });
+  const opened = await openHttpServer({ ...outside(ports), listener, port });
   if (!opened.ok) throw new Error(opened.detail);
   onTestFinished(() => opened.server.close());
   return opened.server;
@@ -185,19 +195,16 @@ test('a port in use is a clear value that names the remedy', async () => {
   const shop = await servedShop();
   const listener = createRequestListener(shop.app.fetch, shop.ports.log, isHostAllowed);
   const second = await openHttpServer({
+    ...outside(shop.ports),
     listener,
-    host: '127.0.0.1',
     port: shop.server.port,
-    timers: systemTimers,
-    log: shop.ports.log,
   });
   expect(second).toMatchObject({ ok: false, code: 'port_in_use', detail: expect.stringContaining('--port') });
   const nowhere = await openHttpServer({
+    ...outside(shop.ports),
     listener,
     host: '192.0.2.1',
     port: 0,
-    timers: systemTimers,
-    log: shop.ports.log,
   });
   expect(nowhere).toMatchObject({ ok: false, code: 'host_unknown' });
 });
@@ -212,11 +219,9 @@ test('a request that breaks leaves nothing on the wire but its problem', async (
     isHostAllowed,
   );
   const opened = await openHttpServer({
+    ...outside(shop.ports),
     listener,
-    host: '127.0.0.1',
     port: 0,
-    timers: systemTimers,
-    log: shop.ports.log,
   });
   if (!opened.ok) throw new Error(opened.detail);
   onTestFinished(() => opened.server.close());

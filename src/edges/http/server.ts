@@ -1,6 +1,6 @@
 // The plain HTTP port: listens, bounds what a connection may cost before the app sees it, and closes in bounded time.
 
-import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
@@ -10,7 +10,6 @@ import {
   httpCloseMs,
   httpHeadBytesMax,
   httpHeadMs,
-  httpSocketsMax,
   keepAliveMs,
   refusedNamesToldMax,
   requestMs,
@@ -69,8 +68,16 @@ const problemText = (problem: Failure): string => JSON.stringify(problemDocument
 
 export type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 
+/** Who may hold a socket for how long. */
+export type Visitors = {
+  admit(socket: Socket): void;
+  request(socket: Socket, request: IncomingMessage, response: ServerResponse): void;
+  upgraded(socket: Socket): void;
+};
+
 export type HttpServerOptions = {
   readonly listener: RequestListener;
+  readonly visitors: Visitors;
   /** Without it an upgrade is answered as if it had not been asked for. */
   readonly onUpgrade?: UpgradeListener;
   /** Null for all interfaces. */
@@ -92,7 +99,11 @@ export type HttpServer = {
 export async function openHttpServer(
   options: HttpServerOptions,
 ): Promise<{ readonly ok: true; readonly server: HttpServer } | Failure> {
-  const { listener, host, port, timers, log } = options;
+  const { visitors, host, port, timers, log } = options;
+  const listener: RequestListener = (request, response) => {
+    visitors.request(request.socket, request, response);
+    options.listener(request, response);
+  };
   const server = createServer(
     {
       maxHeaderSize: httpHeadBytesMax,
@@ -105,9 +116,14 @@ export async function openHttpServer(
     },
     listener,
   );
-  server.maxConnections = httpSocketsMax;
+  server.on('connection', (socket) => visitors.admit(socket));
   server.on('clientError', refuse);
-  if (options.onUpgrade) server.on('upgrade', options.onUpgrade);
+  const { onUpgrade } = options;
+  if (onUpgrade)
+    server.on('upgrade', (request, socket, head) => {
+      visitors.upgraded(request.socket);
+      onUpgrade(request, socket, head);
+    });
   server.on('checkContinue', (request, response) => {
     // Who would send too much is told before he does.
     if (!(Number(request.headers['content-length'] ?? 0) > batchBodyBytesMax)) response.writeContinue();

@@ -1,18 +1,24 @@
-// Who may stand on the TLS port, and for how long without saying anything. Strangers that say nothing never keep others
-// out: where places are few, the one that has waited longest makes room. Timers are ours, because Bun keeps no HTTP
-// time-outs on sockets that are handed to a server, and Node only for a server that listens itself.
+// Who may stand on a port, and for how long without saying anything. Strangers that say nothing never keep others out:
+// where places are few, those who hold most of them make room, the one that has waited longest first. Timers are ours,
+// because Bun keeps no HTTP time-outs, and Node only for a server that listens itself.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { handshakeMs, keepAliveMs, requestMs, tlsSocketsMax, tlsStrangersMax } from '../../core/limits.ts';
+import { keepAliveMs, type PortLimits, requestMs } from '../../core/limits.ts';
 import type { TimerHandle, Timers } from '../../ports.ts';
 
-type Visitor = { readonly name: string; readonly socket: Socket; requestCount: number; timer: TimerHandle | undefined };
+type Visitor = {
+  readonly name: string;
+  readonly address: string;
+  readonly socket: Socket;
+  requestCount: number;
+  timer: TimerHandle | undefined;
+};
 
 export type Door = {
-  /** A TCP connection, before a byte of TLS. */
+  /** A TCP connection, before a byte of it was read. */
   admit(socket: Socket): void;
-  /** A request's head has been read; `socket` is the TLS socket, as in the next. */
+  /** A request's head has been read; `socket` may be the TLS socket, as in the next. */
   request(socket: Socket, request: IncomingMessage, response: ServerResponse): void;
   /** From here on whoever took the socket over sees to it. */
   upgraded(socket: Socket): void;
@@ -20,7 +26,7 @@ export type Door = {
   closeAll(): void;
 };
 
-export function createDoor(timers: Timers): Door {
+export function createDoor(timers: Timers, { socketsMax, silentMax, silentMs }: PortLimits): Door {
   const visitors = new Map<string, Visitor>();
   /** The longest waiting first, both. */
   const silent = new Set<Visitor>();
@@ -43,21 +49,22 @@ export function createDoor(timers: Timers): Door {
     visitor.timer = timers.after(waitMs, () => showOut(visitor));
   };
   const makeRoom = (): boolean => {
-    const longest = visitors.size < tlsSocketsMax ? undefined : (firstOf(idle) ?? firstOf(silent));
+    const longest = visitors.size < socketsMax ? undefined : (longestOf(idle) ?? longestOf(silent));
     if (longest) showOut(longest);
-    const longestSilent = silent.size < tlsStrangersMax ? undefined : firstOf(silent);
+    const longestSilent = silent.size < silentMax ? undefined : longestOf(silent);
     if (longestSilent) showOut(longestSilent);
-    return visitors.size < tlsSocketsMax;
+    return visitors.size < socketsMax;
   };
 
   return {
     admit(socket) {
       const name = nameOf(socket);
       if (name === undefined || !makeRoom()) return void socket.destroy();
-      const visitor: Visitor = { name, socket, requestCount: 0, timer: undefined };
+      const address = socket.remoteAddress ?? '';
+      const visitor: Visitor = { name, address, socket, requestCount: 0, timer: undefined };
       visitors.set(name, visitor);
       socket.once('close', () => showOut(visitor));
-      wait(visitor, silent, handshakeMs);
+      wait(visitor, silent, silentMs);
     },
     request(socket, request, response) {
       const visitor = visitors.get(nameOf(socket) ?? '');
@@ -84,4 +91,11 @@ export function createDoor(timers: Timers): Door {
 const nameOf = ({ remoteAddress, remotePort }: Socket): string | undefined =>
   remoteAddress === undefined ? undefined : `${remoteAddress} ${remotePort}`;
 
-const firstOf = <Item>(items: Set<Item>): Item | undefined => items.values().next().value;
+/** Of the address that holds most of these places. */
+function longestOf(places: Set<Visitor>): Visitor | undefined {
+  const counts = new Map<string, number>();
+  for (const { address } of places) counts.set(address, (counts.get(address) ?? 0) + 1);
+  const most = Math.max(...counts.values());
+  for (const visitor of places) if (counts.get(visitor.address) === most) return visitor;
+  return undefined;
+}

@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { createServer as createTlsServer, TLSSocket } from 'node:tls';
 import { WebSocketServer } from 'ws';
-import { keepAliveMs } from '../../core/limits.ts';
+import { keepAliveMs, tlsPortLimits } from '../../core/limits.ts';
 import type { Connection, Log, Timers } from '../../ports.ts';
 import { formatAddress } from './address.ts';
 import { type Credentials, channelFactsOf, channelOptions, meshPath, meshProtocol } from './channel.ts';
@@ -42,7 +42,7 @@ export async function openPeerServer(
   options: PeerServerOptions,
 ): Promise<{ ok: true; server: PeerServer } | ListenFailure> {
   const { host, port, log, timers } = options;
-  const door = createDoor(timers);
+  const door = createDoor(timers, tlsPortLimits);
   const httpServer = createHttpServer({ keepAliveTimeout: keepAliveMs }, (request, response) => {
     door.request(request.socket, request, response);
     options.onRequest(request, response);

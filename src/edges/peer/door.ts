@@ -5,14 +5,17 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { keepAliveMs, type PortLimits, requestMs } from '../../core/limits.ts';
-import type { TimerHandle, Timers } from '../../ports.ts';
+import type { Timers } from '../../ports.ts';
 
 type Visitor = {
   readonly name: string;
   readonly address: string;
   readonly socket: Socket;
   requestCount: number;
-  timer: TimerHandle | undefined;
+  /** The last one. */
+  request: IncomingMessage | null;
+  /** The look at which its time is over. */
+  until: number;
 };
 
 export type Door = {
@@ -26,27 +29,41 @@ export type Door = {
   closeAll(): void;
 };
 
+/** One timer for all, or each request would cost two. */
+const lookEveryMs = 1_000;
+
 export function createDoor(timers: Timers, { socketsMax, silentMax, silentMs }: PortLimits): Door {
   const visitors = new Map<string, Visitor>();
   /** The longest waiting first, both. */
   const silent = new Set<Visitor>();
   const idle = new Set<Visitor>();
+  let looks = 0;
+  let isLooking = false;
 
-  const settle = (visitor: Visitor): void => {
-    visitor.timer?.cancel();
-    visitor.timer = undefined;
-    silent.delete(visitor);
-    idle.delete(visitor);
+  const after = (ms: number): number => looks + 1 + Math.ceil(ms / lookEveryMs);
+  const lookLater = (): void => {
+    if (isLooking) return;
+    isLooking = true;
+    timers.after(lookEveryMs, look);
   };
+  function look(): void {
+    looks += 1;
+    isLooking = false;
+    for (const visitor of visitors.values()) {
+      if (looks < visitor.until) continue;
+      // What it waits for now is our answer.
+      if (visitor.request?.complete && visitor.requestCount > 0) visitor.until = Number.POSITIVE_INFINITY;
+      else showOut(visitor);
+    }
+    if (visitors.size > 0) lookLater();
+  }
+
   /** Also when the socket has closed by itself. */
   const showOut = (visitor: Visitor): void => {
-    settle(visitor);
+    silent.delete(visitor);
+    idle.delete(visitor);
     if (visitors.get(visitor.name) === visitor) visitors.delete(visitor.name);
     visitor.socket.destroy();
-  };
-  const wait = (visitor: Visitor, places: Set<Visitor>, waitMs: number): void => {
-    places.add(visitor);
-    visitor.timer = timers.after(waitMs, () => showOut(visitor));
   };
   const makeRoom = (): boolean => {
     const longest = visitors.size < socketsMax ? undefined : (longestOf(idle) ?? longestOf(silent));
@@ -55,31 +72,40 @@ export function createDoor(timers: Timers, { socketsMax, silentMax, silentMs }: 
     if (longestSilent) showOut(longestSilent);
     return visitors.size < socketsMax;
   };
+  const answered = (visitor: Visitor): void => {
+    visitor.requestCount--;
+    if (visitor.requestCount > 0 || visitors.get(visitor.name) !== visitor) return;
+    idle.add(visitor);
+    visitor.until = after(keepAliveMs);
+  };
 
   return {
     admit(socket) {
       const name = nameOf(socket);
       if (name === undefined || !makeRoom()) return void socket.destroy();
       const address = socket.remoteAddress ?? '';
-      const visitor: Visitor = { name, address, socket, requestCount: 0, timer: undefined };
+      const visitor: Visitor = { name, address, socket, requestCount: 0, request: null, until: after(silentMs) };
       visitors.set(name, visitor);
+      silent.add(visitor);
       socket.once('close', () => showOut(visitor));
-      wait(visitor, silent, silentMs);
+      lookLater();
     },
     request(socket, request, response) {
       const visitor = visitors.get(nameOf(socket) ?? '');
       if (!visitor) return;
-      settle(visitor);
+      silent.delete(visitor);
+      idle.delete(visitor);
       visitor.requestCount++;
-      const timer = timers.after(requestMs, () => request.complete || socket.destroy());
-      response.once('close', () => {
-        timer.cancel();
-        if (--visitor.requestCount === 0 && !socket.destroyed) wait(visitor, idle, keepAliveMs);
-      });
+      visitor.request = request;
+      visitor.until = after(requestMs);
+      response.once('close', () => answered(visitor));
     },
     upgraded(socket) {
       const visitor = visitors.get(nameOf(socket) ?? '');
-      if (visitor) settle(visitor);
+      if (!visitor) return;
+      silent.delete(visitor);
+      idle.delete(visitor);
+      visitor.until = Number.POSITIVE_INFINITY;
     },
     closeAll() {
       for (const visitor of visitors.values()) visitor.socket.destroy();

@@ -163,7 +163,7 @@ export const historyDaysMax = 30;
 
 // Trust
 
-/** Statements of one appliance on who is of the shop: each of the largest number of peers, let in and shut out four times. */
+/** Statements of one kind by one appliance on who is of the shop: each of the largest number of peers eight times. */
 export const statementsPerAuthorMax = 512;
 /** Revocations that one statement names: all that hold in a shop at one time. */
 export const pardonsMax = 128;

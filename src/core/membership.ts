@@ -168,8 +168,9 @@ const isIds = (value: Json): value is string[] =>
   Array.isArray(value) && value.length <= pardonsMax && value.every((id) => typeof id === 'string' && id.length <= 64);
 
 /**
- * The statements with one more; the same list when it is there already. Of each author the earliest few hundred count, so
- * that nobody who talks a lot keeps others from being heard, and all keep the same ones in whatever order they come.
+ * The statements with one more; the same list when it is there already. Of each author the earliest few hundred of each
+ * kind count, so that nobody who talks a lot keeps others from being heard, nobody who has many let in keeps one from being
+ * shut out, and all keep the same ones in whatever order they come.
  */
 export function withTrustStatement(
   statements: readonly TrustStatement[],
@@ -178,9 +179,11 @@ export function withTrustStatement(
   const isSame = ({ origin, number }: Dot): boolean => origin === statement.origin && number === statement.number;
   if (statements.some(isSame)) return statements;
   const author = replicaOf(statement.origin);
+  const isAlike = ({ origin, verdict }: TrustStatement) =>
+    verdict === statement.verdict && replicaOf(origin) === author;
   const all = [...statements, statement];
-  const ofAuthor = all.filter(({ origin }) => replicaOf(origin) === author).sort(compareOps);
-  if (ofAuthor.length <= statementsPerAuthorMax) return all;
-  const latest = ofAuthor.at(-1);
+  const alike = all.filter(isAlike).sort(compareOps);
+  if (alike.length <= statementsPerAuthorMax) return all;
+  const latest = alike.at(-1);
   return latest === statement ? statements : all.filter((said) => said !== latest);
 }

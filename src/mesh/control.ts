@@ -2,7 +2,7 @@
 
 import { type Failure, failure, type Outcome } from '../core/command.ts';
 import { addressFault } from '../core/dial.ts';
-import { syncDebounceMs } from '../core/limits.ts';
+import { statementsPerAuthorMax, syncDebounceMs } from '../core/limits.ts';
 import type { Trust } from '../core/membership.ts';
 import { fingerprintWords } from '../protocol/fingerprint.ts';
 import { hasOwnBooks } from '../storage/carry.ts';
@@ -141,6 +141,7 @@ export function createMeshControl(
     const name = status.name ?? `appliance at ${status.address}`;
     const said = trust === 'revoked' ? members.shutOut(id, by) : members.letIn(id, { name, via: 'approval', by });
     if (!said) return notWritten();
+    if (members.trustOf(id) !== trust) return wordsUsedUp();
     if (trust === 'revoked') {
       alarms.clear(`refused ${id}`);
       candidates.remove(id);
@@ -330,6 +331,12 @@ function connectionStats(entry: PeerEntry, link: Link | undefined): ConnectionSt
 }
 
 const notWritten = () => failure('storage_unavailable', 'It could not be written: nothing has changed. Try again.');
+
+const wordsUsedUp = () =>
+  failure(
+    'trust_words_used_up',
+    `This appliance has said too often who is of the shop (${statementsPerAuthorMax} times each way): nothing has changed. Do it at another appliance of the shop.`,
+  );
 
 const noPeer = () => failure('not_found', 'There is no such peer.');
 

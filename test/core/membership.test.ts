@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Heads, originOf } from '../../src/core/heads.ts';
 import type { JsonObject } from '../../src/core/json.ts';
+import { statementsPerAuthorMax } from '../../src/core/limits.ts';
 import {
   membershipOf,
   readTrustWord,
@@ -186,6 +187,20 @@ describe('whatever is said', () => {
     const { members, revoked, revocations, shopKey } = membershipOf(names[0] ?? '', said);
     return [[...members].sort(), [...revoked].sort(), [...revocations].sort(), shopKey];
   };
+
+  test('B10 whoever has let in as many as count can still shut one out, and change the key', () => {
+    const { said, trusts, revokes, rotates } = saying();
+    for (let count = 0; count <= statementsPerAuthorMax; count++) trusts(bar, count === 0 ? thief : cellar);
+    const revocation = revokes(bar, thief);
+    rotates(bar, [revocation.id], 'l'.repeat(32));
+    const counting = said.reduce<readonly TrustStatement[]>(withTrustStatement, []);
+    expect(counting).toHaveLength(statementsPerAuthorMax + 2);
+    expect(membershipOf(bar, counting)).toMatchObject({
+      revocations: [revocation.id],
+      shopKey: { kind: 'rotated', key: 'l'.repeat(32) },
+    });
+    expect(trustAt(bar, [...counting], thief)).toBe('revoked');
+  });
 
   test('B3 the order in which it is heard makes no difference, nor hearing it twice', () => {
     fc.assert(

@@ -3,7 +3,7 @@
 
 import { createServer } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { strangersShownMax } from '../../src/core/limits.ts';
+import { peersMax, strangersShownMax } from '../../src/core/limits.ts';
 import { type Commit, hashesOf, nextHead, sealMessage } from '../../src/core/op.ts';
 import { createSystemCrypto } from '../../src/edges/system.ts';
 import { encodeCommit } from '../../src/protocol/commit-codec.ts';
@@ -190,6 +190,19 @@ describe('B10 a revoked key', () => {
   });
 });
 
+test('a revocation is three words at most, however many went before it', async () => {
+  const bar = await openAppliance('Bar');
+  const others = await Promise.all(Array.from({ length: 6 }, () => makeSomeone()));
+  const said = () => Object.values(bar.appliance.books.heads()).reduce((sum, head) => sum + head, 0);
+  for (const { replicaId } of others) {
+    bar.appliance.mesh.vouchFor(replicaId, 'admin');
+    const before = said();
+    expect(revoke(bar, replicaId)).toMatchObject({ ok: true, result: { trust: 'revoked' } });
+    expect(said() - before).toBeLessThanOrEqual(3);
+  }
+  expect(bar.appliance.mesh.shopKey().kind).toBe('rotated');
+});
+
 describe('a mistake', () => {
   test('is taken back also where its two words come apart', async () => {
     const { bar, cellar, attic } = await openThree();
@@ -294,6 +307,19 @@ describe('B8 whoever talks or knocks without end', () => {
     expect(trustAt(bar, rogue.id)).toBe('revoked');
   });
 
+  test('B10 is said to be of the shop no more often than there is room for peers', async () => {
+    const bar = await openAppliance('Bar');
+    for (let count = 0; count < peersMax; count++) await enter(bar);
+    const heads = () => bar.appliance.books.heads();
+    const before = heads();
+    const late = await callOn(bar);
+    late.prove();
+    await late.greet();
+    await late.closes();
+    expect(heads()).toEqual(before);
+    expect(trustAt(bar, late.id)).toBe('pending');
+  });
+
   test('drives out no alarm of another kind, writes no line for each knock, and hides nobody who asks', async () => {
     const { bar, attic } = await openThree();
     revoke(bar, attic.id);
@@ -304,7 +330,7 @@ describe('B8 whoever talks or knocks without end', () => {
     const lines = bar.log.length;
     for (let count = 0; count < strangersShownMax; count++) {
       const call = await callOn(bar);
-      call.prove({ shop: shops.cellar, more: { proof: '', asks: `Newcomer ${count}` } });
+      call.prove({ shop: shops.cellar, more: { proof: '', asks: true, name: `Newcomer ${count}` } });
       await call.closes();
     }
     expect(alarmsOf(bar, 'revoked_peer')).toHaveLength(1);

@@ -84,6 +84,8 @@ export const problems = {
   peer_revoked: { status: 403, title: 'That appliance is shut out.' },
   of_that_shop: { status: 409, title: 'This appliance is of that shop already.' },
   join_replaced: { status: 409, title: 'Another join was begun meanwhile.' },
+  join_overtaken: { status: 409, title: 'Meanwhile this appliance was used.' },
+  trust_words_used_up: { status: 409, title: 'This appliance has said that too often.' },
   trust_not_withdrawn: { status: 422, title: 'Trust is not taken back half.' },
   conflict_of_facts: { status: 422, title: 'Two documents cannot be made one.' },
   field_not_contested: { status: 422, title: 'This was never in question.' },

@@ -1,7 +1,7 @@
 // Who is of the shop, as our journal tells it (core/membership.ts), and what we say of it ourselves: an op each, so that it
 // is said once and known everywhere, also to those who were away.
 
-import { epochOf, type Heads, ofReplica } from '../../core/heads.ts';
+import { epochOf, type Heads, ofReplica, originOf } from '../../core/heads.ts';
 import { base32 } from '../../core/identity.ts';
 import type { JsonObject } from '../../core/json.ts';
 import { pardonsMax, revokedEpochsMax } from '../../core/limits.ts';
@@ -18,11 +18,13 @@ export type Via = 'approval' | 'join_code' | 'shop_key' | 'joined' | 'renewed';
 export type Members = {
   now(): Membership;
   trustOf(replica: string): Trust;
+  /** How many are of the shop apart from ourselves and `except`. */
+  othersThan(except: string | null): number;
   /** As whoever let it in last knew it. */
   nameOf(replica: string): string | null;
   /** Says that an appliance is of the shop, unless that is known; takes back its revocations. False when the disk refused. */
   letIn(replica: string, facts: { name: string; via: Via; by: string }): boolean;
-  /** Says that it is no longer, and what the shop key is from now on, if there is one that it knew. */
+  /** Says that it is no longer, and what the shop key is from now on, if there is one that it knew; false as above. */
   shutOut(replica: string, by: string): boolean;
   /** A new shop key: the one before lets nobody in any more. */
   rotateShopKey(by: string): boolean;
@@ -50,19 +52,22 @@ export function createMembers(ports: Ports, storage: Storage, config: MeshConfig
       for (const one of drafts) appendLocal(unit, one);
     }).ok;
   /**
-   * Revocations that hold are said again before a new key, in the same commit: whoever hears of the key has dropped those
-   * who must not know it.
+   * Revocations that hold are said before a new key, by its own author: whoever hears of the key has dropped those who must
+   * not know it. Those that it has said before, under its present epoch, are heard before it anyway.
    */
   function rotation(by: string, ...news: Draft[]): Draft[] {
-    const holding = now().revocations.map((id): Draft => {
-      const said = storage.state().trust.find((one) => one.id === id);
-      const subject = said?.verdict === 'revoked' ? said.subject : '';
-      return { entity: trustEntity, id, payload: { verdict: 'revoked', subject, upTo: heardOf(subject), by } };
+    const { revocations } = now();
+    const own = originOf(config.replicaId, storage.state().epoch);
+    const again = revocations.flatMap((id): Draft[] => {
+      const said = storage.state().trust.filter((one) => one.id === id);
+      const [first] = said;
+      if (first?.verdict !== 'revoked' || said.some(({ origin }) => origin === own)) return [];
+      const { subject } = first;
+      return [{ entity: trustEntity, id, payload: { verdict: 'revoked', subject, upTo: heardOf(subject), by } }];
     });
-    const revocations = [...holding, ...news];
-    const covers = revocations.map(({ id }) => id).slice(-pardonsMax);
+    const covers = [...revocations, ...news.map(({ id }) => id)].slice(-pardonsMax);
     const key = base32(ports.random.bytes(20));
-    return [...revocations, draft({ verdict: 'shop_key', key, covers, by })];
+    return [...again, ...news, draft({ verdict: 'shop_key', key, covers, by })];
   }
 
   /** What is held of a replica, its latest epochs. */
@@ -97,6 +102,8 @@ export function createMembers(ports: Ports, storage: Storage, config: MeshConfig
   return {
     now,
     trustOf: (replica) => now().trustOf(replica),
+    othersThan: (except) =>
+      [...now().members].filter((replica) => replica !== config.replicaId && replica !== except).length,
     nameOf(replica) {
       const said = storage.state().trust.findLast((one) => one.verdict === 'trusted' && one.subject === replica);
       return said?.verdict === 'trusted' ? (said.name ?? null) : null;

@@ -62,7 +62,7 @@ const changePeer = route({
     kind: 'mergePatch',
   },
   answers: { 200: { description: 'As it is now.', schema: peer } },
-  problems: ['malformed', 'not_found', 'trust_not_withdrawn', 'storage_unavailable'],
+  problems: ['malformed', 'not_found', 'trust_not_withdrawn', 'trust_words_used_up', 'storage_unavailable'],
   run: ({ params, body, credential }, { appliance }) => {
     const outcome = appliance.mesh.changePeer(params.id, body, credential.id);
     return outcome.ok ? { status: 200, json: peerDocument(outcome.result) } : outcome;

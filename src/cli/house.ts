@@ -12,6 +12,7 @@ import { type Identity, noteStart, noteStop, openIdentity } from '../edges/ident
 import { type Lock, lockFolder } from '../edges/lock.ts';
 import { createOpenDatabase, createSystemCrypto, systemRandom } from '../edges/system.ts';
 import type { Crypto, OpenDatabase, ShopOfKey } from '../ports.ts';
+import { shopOfBooks } from '../storage/open.ts';
 import { finishMove } from './move.ts';
 import { options } from './settings.ts';
 import { noteTraces, type Traces } from './traces.ts';
@@ -90,16 +91,18 @@ function takeHouse(
   if (isNew) traces.identityMade();
   const shopKey = settings.shopKey === null ? null : crypto.shopOfKey(settings.shopKey);
   const home = homeOf(folder);
+  const databasePath = databasePathIn(folder);
   const house: House = {
     folder,
-    databasePath: databasePathIn(folder),
+    databasePath,
     lock: held,
     traces,
     identity,
     isFirstStart: isNew,
     home,
     starts: identity.starts + 1,
-    shop: identity.joinedShop ?? shopKey?.shop ?? identity.ownShop,
+    // A key makes the shop of books that hold no word yet; later it may change, or be left out.
+    shop: identity.joinedShop ?? shopOfBooks(openDatabase, databasePath) ?? shopKey?.shop ?? identity.ownShop,
     shopKey,
     crypto,
     openDatabase,

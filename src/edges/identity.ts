@@ -100,9 +100,9 @@ export function openIdentity(
   return failure ?? { ok: true, identity: identityOf(file, privateKey, sources.sha256), isNew: true };
 }
 
-/** From its next start on the appliance is of this shop, in which it never had another key. */
+/** From its next start on the appliance is of this shop, in which it never had another key and has stopped nowhere yet. */
 export const keepShop = (folder: string, joinedShop: string): IdentityFailure | undefined =>
-  changeFile(folder, { joinedShop, formerId: null });
+  changeFile(folder, { joinedShop, formerId: null, wroteUpTo: null });
 
 /** To be noted once the books are open: a start that fails has changed nothing. */
 export const noteStart = (folder: string, starts: number): IdentityFailure | undefined =>

@@ -1,6 +1,6 @@
 // Opens the database the one way in which a 2xx means "on disk", and says in a sentence why when it cannot.
 
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import type BetterSqlite3 from 'better-sqlite3';
 import { epochMax, pageBytes, pageCacheBytes } from '../core/limits.ts';
 import type { Dot } from '../core/op.ts';
@@ -59,6 +59,22 @@ export function openStorage(open: OpenDatabase, config: OpenConfig): Handle | Op
   }
 }
 
+/** The shop that books at rest are of; undefined where there are none, or they hold no word yet: those can be of any. */
+export function shopOfBooks(open: OpenDatabase, path: string): string | undefined {
+  if (!existsSync(path)) return undefined;
+  let database: BetterSqlite3.Database | undefined;
+  try {
+    database = open(path, { readonly: true });
+    const row = database.prepare("SELECT value FROM meta WHERE key = 'shop' AND EXISTS (SELECT 1 FROM origins)").get();
+    return row === undefined ? undefined : String(JSON.parse((row as { value: string }).value));
+  } catch {
+    // Whoever opens them to use them says what is wrong.
+    return undefined;
+  } finally {
+    closeQuietly(database);
+  }
+}
+
 export const isOpen = (opened: Handle | OpenFailure): opened is Handle => 'database' in opened;
 
 function prepare(database: BetterSqlite3.Database, config: OpenConfig): OpenFailure | undefined {
@@ -104,7 +120,7 @@ function claim(statements: Statements, config: OpenConfig): OpenFailure | undefi
   }
   return {
     code: 'other_shop',
-    detail: `This data folder holds the books of shop ${shop}, but the shop key belongs to shop ${config.shop}. Start with the shop's own key, or with another data folder.`,
+    detail: `The books in this data folder are of shop ${shop}, but identity.json beside them belongs to shop ${config.shop}: put back the one that was there with the other, or use another data folder.`,
   };
 }
 

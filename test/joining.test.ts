@@ -70,6 +70,12 @@ async function running(process: ApplianceProcess): Promise<Running> {
 }
 
 const bearer = { authorization: `Bearer ${token}` };
+const post = (to: ApplianceProcess, path: string, body: object): Promise<Response> =>
+  fetch(to.url + path, {
+    method: 'POST',
+    headers: { ...bearer, 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
 const sale = (id: string) => ({
   id,
   currency: 'EUR',
@@ -125,6 +131,7 @@ describe('an installer at the console', () => {
     await bar.sell('before');
     const free = ['--port', '0', '--mesh-port', '0', '--host', '127.0.0.1', '--no-mdns'];
     const joined = await cellarPlace.run('join', await codeOf(barPlace), '--peer', bar.mesh, ...free);
+    expect(joined).toMatchObject({ code: 0, stderr: '' });
     expect(joined.stdout).toContain('Joined.');
     const cellar = await cellarPlace.start('cellar');
     await equal(bar, cellar);
@@ -160,7 +167,48 @@ describe('an installer at the console', () => {
     expect(await cellarPlace.run('join', code, '--peer', bar.mesh, '--bring-books')).toMatchObject({ code: 0 });
     await until('it came along', () => bar.hasTicket('mine'));
     await equal(bar, cellar);
+    expect((await cellar.status()).alarms).toEqual([]);
     expect((await barPlace.run('approve', 'nobody')).stderr).toContain('no appliance "nobody" was seen');
+  });
+
+  test('brings no books along where there is no more than a token', async () => {
+    const [barPlace, cellarPlace] = [newPlace(), newPlace()];
+    const bar = await barPlace.start('bar');
+    await cellarPlace.start('cellar');
+    await cellarPlace.run('token', 'admin');
+    const joined = await cellarPlace.run('join', await codeOf(barPlace), '--peer', bar.mesh);
+    expect(joined).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  test('starts a member with another shop key, or with none, once the books hold a word', async () => {
+    const place = newPlace(node, undefined, { TILLMESH_SHOP_KEY: 'k'.repeat(40) });
+    const bar = await place.start('bar');
+    const { shop } = await bar.status();
+    await bar.sell('before');
+    await bar.stop();
+    for (const more of [{}, { TILLMESH_SHOP_KEY: 'l'.repeat(40) }] as Record<string, string>[]) {
+      const again = await newPlace(node, place.data, more).start('bar');
+      expect((await again.status()).shop).toBe(shop);
+      await again.stop();
+    }
+  });
+
+  test('B10 shuts out by its name an appliance that this one never met, and of two with one name either', async () => {
+    const { places, bar, cellar } = await openShop();
+    const [thiefPlace, atticPlace] = [newPlace(), newPlace()];
+    const thief = await thiefPlace.start('cellar');
+    await thiefPlace.run('join', await codeOf(places.bar), '--peer', bar.mesh);
+    const { replicaId } = await thief.status();
+    await thief.stop();
+    const attic = await atticPlace.start('attic');
+    await atticPlace.run('join', await codeOf(places.bar), '--peer', bar.mesh);
+    await equal(bar, cellar, attic);
+    expect((await atticPlace.run('revoke', 'cellar')).stderr).toContain('name it by its id');
+    expect((await atticPlace.run('status')).stdout).toContain(`cellar (${replicaId})`);
+    expect(await atticPlace.run('revoke', replicaId)).toMatchObject({ code: 0 });
+    await until('known at Bar', async () =>
+      (await bar.status()).peers.some(({ id, trust }) => id === replicaId && trust === 'revoked'),
+    );
   });
 
   test('B10 shuts a stolen appliance out of the whole shop from any other', async () => {
@@ -200,6 +248,18 @@ describe('at once', () => {
     await equal(bar, cellar, attic);
   });
 
+  test('two that are set up with the shop key, and meet each other first, come to the shop that has it', async () => {
+    const bar = await newPlace().start('bar');
+    await bar.sell('before');
+    const { key } = (await (await post(bar, '/api/v1/shop-key', {})).json()) as { key: string };
+    const more = { TILLMESH_SHOP_KEY: key };
+    const cellar = await newPlace(node, undefined, more).start('cellar');
+    const attic = await newPlace(node, undefined, more).start('attic', '--peer', cellar.mesh);
+    await until('the two are linked', async () => (await cellar.status()).connected === 1);
+    for (const one of [cellar, attic]) await post(one, '/api/v1/peers', { address: bar.mesh });
+    await equal(bar, cellar, attic);
+  });
+
   test('two requests for a new identity leave one appliance that runs', async () => {
     const bar = await newPlace().start('bar');
     const before = (await bar.status()).replicaId;
@@ -221,12 +281,7 @@ describe('at once', () => {
     const ofEvil = async () => (await bar.status()).peers.find(({ id }) => id === replicaId);
     const { replicaId: barId } = await bar.status();
     await until('seen', async () => (await evil.status()).peers.some(({ id }) => id === barId));
-    const body = JSON.stringify({ peer: barId });
-    await fetch(`${evil.url}/api/v1/join`, {
-      method: 'POST',
-      headers: { ...bearer, 'content-type': 'application/json' },
-      body,
-    });
+    await post(evil, '/api/v1/join', { peer: barId });
     await until('it asks', async () => (await ofEvil())?.name === words);
     expect(await barPlace.run('approve', words)).toMatchObject({ code: 1 });
     expect((await ofEvil())?.trust).toBe('pending');

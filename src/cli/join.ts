@@ -36,6 +36,11 @@ async function joinRunning(folder: string, words: JoinWords, say: (line: string)
   const { code, peer } = words;
   const target = code === undefined ? await seenAt(folder, peer) : { ok: true as const, peer };
   if (!target.ok) return target;
+  let shopBefore = '';
+  await untilStatus(folder, lookMs, ({ shop }) => {
+    shopBefore = shop;
+    return true;
+  });
   let answer = await ask(folder, { code, peer: target.peer, bringBooks: words.bringBooks });
   if (answer.code === 'has_own_books') {
     if (!(await isAgreed(answer.detail))) return refused(`${answer.detail} On this console: --bring-books.`);
@@ -44,8 +49,11 @@ async function joinRunning(folder: string, words: JoinWords, say: (line: string)
   if (answer.state === 'asked') {
     say(`Asked. The words of that appliance are: ${answer.words}`);
     say('If its page or its "tillmesh status" shows the same, approve this appliance there; this command waits.');
-    const isIn = await untilStatus(folder, askedMsMax, (status) => status.asked === null);
-    if (!isIn) return { ok: true, text: 'Not approved yet. It goes on asking; "tillmesh status" tells how it stands.' };
+    const isOver = await untilStatus(folder, askedMsMax, (status) => status.asked === null);
+    if (!isOver)
+      return { ok: true, text: 'Not approved yet. It goes on asking; "tillmesh status" tells how it stands.' };
+    const isIn = await untilStatus(folder, moveMsMax, (status) => status.shop !== shopBefore);
+    if (!isIn) return refused('it no longer asks: meanwhile it was used, or another appliance came into its shop');
   } else if (answer.state !== 'joined') return refused(answer.detail);
   say(
     answer.hostName
@@ -65,6 +73,7 @@ type JoinReply = {
 
 const joinMsMax = 30_000;
 const askedMsMax = 15 * 60_000;
+const moveMsMax = 20_000;
 const booksMsMax = 10 * 60_000;
 const lookMs = 300;
 

@@ -68,7 +68,8 @@ function mdnsText({ enabled, interfaces, lastHeardAt, seen, lastError, silent }:
 }
 
 function peerText(peer: PeerStatus): string {
-  const who = [peer.name, peer.address].filter((part) => part !== null).join(' at ') || 'unknown';
+  const named = peer.name !== null && peer.id !== null ? `${peer.name} (${peer.id})` : (peer.name ?? peer.id);
+  const who = [named, peer.address].filter((part) => part !== null).join(' at ') || 'unknown';
   const waiting = `${peer.pending} to send, ${peer.behind} to come`;
   const words = peer.trust === 'pending' && peer.words ? `; its words: ${peer.words}` : '';
   const asks = peer.asks ? '; asks to be let in' : '';

@@ -21,8 +21,10 @@ export type ProofMessage = {
   readonly proof: string;
   /** HMAC under the key of a join code. */
   readonly code?: string | undefined;
-  /** It asks to be let in by whoever minds this appliance; under which name. */
-  readonly asks?: string | undefined;
+  /** It asks to be let in by whoever minds this appliance. */
+  readonly asks?: boolean | undefined;
+  /** As it is called, should it want anything here. */
+  readonly name?: string | undefined;
   /** The commit, by a member, that says it was let in: base64 of a frame of commits. */
   readonly voucher?: string | undefined;
 };

@@ -31,7 +31,7 @@ import { createCandidates } from './trust/candidates.ts';
 import { createGate } from './trust/gate.ts';
 import { createJoinCodes } from './trust/join-codes.ts';
 import { createMembers } from './trust/members.ts';
-import { createWish, type Welcome } from './trust/wish.ts';
+import { type Asked, createWish, type Welcome } from './trust/wish.ts';
 import { createUpkeep } from './upkeep.ts';
 
 export type RunningMesh = Mesh & {
@@ -62,8 +62,11 @@ export function createMesh(ports: Ports, storage: Storage, config: MeshConfig, a
   const peers = createPeerBook(storage);
   const members = createMembers(ports, storage, config);
   const candidates = createCandidates(clock);
-  // What is asked for is noted in the books that are left: should the move fail, it is asked for again.
-  const wish = createWish(ports, { granted: above.welcomed, ended: () => ports.timers.soon(() => dialer.dialNow()) });
+  const wish = createWish(ports, readMeta<Asked | null>(storage.handle().statements, 'asks', null), {
+    asked: (asked) => storage.note(({ statements }) => writeMeta(statements, 'asks', asked)),
+    granted: above.welcomed,
+    ended: () => ports.timers.soon(() => dialer.dialNow()),
+  });
   let enabled = readMeta(storage.handle().statements, 'mesh_enabled', true);
   let timer: TimerHandle | null = null;
   let ticks = 0;
@@ -224,6 +227,8 @@ export function createMesh(ports: Ports, storage: Storage, config: MeshConfig, a
   }
 
   function peerHeads(link: Link, heads: Heads, hashes: Readonly<Record<string, string>>): void {
+    // Its greeting was answered, and then there was no room for it.
+    if (links.get(link.peerKeyId) !== link) return;
     const entry = entryOf(link);
     if (entry) entry.heads = heads;
     upkeep.protectOwnNumbers(heads);
@@ -252,8 +257,8 @@ export function createMesh(ports: Ports, storage: Storage, config: MeshConfig, a
         if (known.peerId === entry.id && known !== address) dialer.failed(known, reason);
       replan();
     }
-    // Whom we asked to let us in says no by leaving.
-    if (address && !link.peer) wish.refused(address.address);
+    // Whom we showed a code says no by leaving; a link of before we had one says nothing of it.
+    if (address && !link.peer && admission.hasShownCode(link)) wish.refused(address.address);
     if (links.size === 0) storage.setMeshOffset(0);
     if (!address || stopped) return;
     // A link that breaks as soon as it stands is no success: its address waits longer each time.
@@ -335,7 +340,6 @@ export function createMesh(ports: Ports, storage: Storage, config: MeshConfig, a
       const { formerId, name } = config;
       if (formerId !== null && members.trustOf(formerId) === 'pending')
         members.letIn(formerId, { name, via: 'renewed', by: 'system' });
-      wish.byApproval(readMeta<string | null>(storage.handle().statements, 'asks', null));
       upkeep.tellCopied();
       forks.followAll();
       if (enabled) network.start();

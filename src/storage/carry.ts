@@ -18,10 +18,17 @@ const factEntities = ['ticket', 'movement'];
 /** Drafts in one transaction. */
 const draftsPerCommit = 256;
 
-/** Whether anything was ever written that a person would miss. */
-export function hasOwnBooks({ database }: Handle): boolean {
-  const tables = ['records', 'tickets', 'movements'];
-  const sql = tables.map((table) => `EXISTS (SELECT 1 FROM ${table})`).join(' OR ');
+/** Whether anything was ever written that would come along. */
+export const hasOwnBooks = (handle: Handle): boolean =>
+  isAny(handle, [`records WHERE entity NOT IN (${staysBehind.map((entity) => `'${entity}'`).join(', ')})`, ...facts]);
+
+/** Not even an account of a person is there. */
+export const isUntouched = (handle: Handle): boolean => !isAny(handle, ['records', ...facts]);
+
+const facts = ['tickets', 'movements'];
+
+function isAny({ database }: Handle, rows: readonly string[]): boolean {
+  const sql = rows.map((of) => `EXISTS (SELECT 1 FROM ${of})`).join(' OR ');
   return (database.prepare(`SELECT ${sql} AS found`).get() as { found: number }).found === 1;
 }
 

@@ -101,6 +101,17 @@ describe('a join code', () => {
     expect(peerOf(bar, { id: mallory.replicaId })?.trust).toBe('pending');
   });
 
+  test('of each other, typed at two appliances at once, makes one shop of them', async () => {
+    const [bar, cellar] = [await openAlone('Bar', shops.bar), await openAlone('Cellar', shops.cellar)];
+    const codes = { bar: bar.appliance.mesh.makeJoinCode().code, cellar: cellar.appliance.mesh.makeJoinCode().code };
+    const answers = await Promise.all([
+      askToJoin(bar, { code: codes.cellar, peer: cellar.address }),
+      askToJoin(cellar, { code: codes.bar, peer: bar.address }),
+    ]);
+    expect(answers.filter(({ ok }) => ok)).toHaveLength(1);
+    expect(bar.welcomes.length + cellar.welcomes.length).toBe(1);
+  });
+
   test('a welcome from whoever does not know the code is none', async () => {
     const stranger = await makeSomeone();
     const { address } = await openServer(stranger, {
@@ -231,6 +242,23 @@ describe('approval', () => {
       const again = await openAlone('Cellar', shops.cellar, { folder, who: cellar.who, isFirstStart: false });
       await until('let in again', () => again.welcomes.length > 0);
       expect(bar.welcomes).toEqual([]);
+    },
+  );
+
+  test.each(['sells', 'lets another in'] as const)(
+    'B1 given after whoever had asked %s meanwhile, takes it out of its shop no more, and it is told',
+    async (what) => {
+      const [bar, cellar] = [await openAlone('Bar', shops.bar), await openAlone('Cellar', shops.cellar)];
+      await seenBy(cellar, bar);
+      await askToJoin(cellar, { peer: bar.id });
+      await until('Bar is asked', () => peerOf(bar, cellar)?.asks === true);
+      if (what === 'sells') await cellar.sell('t1');
+      else await joined(await openAlone('Attic', shops.cellar), cellar);
+      bar.appliance.mesh.changePeer(cellar.id, { trust: 'trusted' }, 'admin');
+      cellar.appliance.mesh.reconnect();
+      await until('it asks no more', () => statusOf(cellar).asked === null);
+      expect(cellar.welcomes).toEqual([]);
+      expect(cellar.log).toContainEqual(expect.objectContaining({ message: 'the wish to join another shop is over' }));
     },
   );
 

@@ -5,7 +5,7 @@ import { membershipOf } from '../../core/membership.ts';
 import type { ProofMessage, ProtocolRange, Role, WelcomeMessage } from '../../core/message.ts';
 import type { Admission, CloseReason } from '../../core/session-state.ts';
 import { protocolRange } from '../../protocol/version.ts';
-import { hasOwnBooks } from '../../storage/carry.ts';
+import { hasOwnBooks, isUntouched } from '../../storage/carry.ts';
 import type { Link } from '../link.ts';
 import type { MeshParts } from '../parts.ts';
 import type { Via } from './members.ts';
@@ -19,6 +19,10 @@ export type Admitting = {
   welcome(link: Link): WelcomeMessage;
   /** Whether it has proved, on this link, the shop key that counts now. */
   hasProvedKey(link: Link): boolean;
+  /** Whether the present join code was shown on this link. */
+  hasShownCode(link: Link): boolean;
+  /** As it calls itself, should it have told. */
+  nameOf(link: Link): string | undefined;
   /** How it came to be let in. */
   viaOf(link: Link): Via;
   /** Whether a welcome comes from whom we asked. */
@@ -34,6 +38,8 @@ export function createAdmission(parts: MeshParts): Admitting {
   const grantedBy = new WeakMap<Link, Uint8Array | null>();
   const protocolOf = new WeakMap<Link, ProtocolRange>();
   const keyProvedOn = new WeakMap<Link, Uint8Array>();
+  const nameOf = new WeakMap<Link, string>();
+  const codeShownOn = new WeakMap<Link, Uint8Array>();
 
   const ours = (link: Link, what: Claim['what'], secret: Uint8Array, shop = config.shop): string =>
     proofText(ports.crypto, secret, link.connection, {
@@ -59,9 +65,12 @@ export function createAdmission(parts: MeshParts): Admitting {
     });
 
   function proof(link: Link): ProofMessage {
+    dropOvertakenWish(link);
     const secret = members.shopKey();
     const codeKey = wish.codeKey();
     const asks = wish.approval() === link.peerKeyId;
+    if (codeKey) codeShownOn.set(link, codeKey);
+    const wantsIn = secret !== null || codeKey !== null || asks;
     return {
       type: 'proof',
       protocol: protocolRange,
@@ -69,7 +78,8 @@ export function createAdmission(parts: MeshParts): Admitting {
       instance,
       proof: secret ? ours(link, 'shop_key', secret) : '',
       code: codeKey ? ours(link, 'code', codeKey) : undefined,
-      asks: asks ? config.name : undefined,
+      asks: asks ? true : undefined,
+      name: wantsIn ? config.name : undefined,
       voucher: codeKey !== null || asks ? undefined : voucherFor(storage, ports.crypto.sha256, config.replicaId),
     };
   }
@@ -78,6 +88,8 @@ export function createAdmission(parts: MeshParts): Admitting {
     const { peerKeyId } = link;
     link.instance = message.instance;
     protocolOf.set(link, message.protocol);
+    if (message.name !== undefined) nameOf.set(link, message.name);
+    dropOvertakenWish(link);
     if (peerKeyId === config.replicaId) return judgeOwnKey(message);
     const trust = members.trustOf(peerKeyId);
     if (trust === 'revoked') return refused('revoked', 'it was shut out of the shop');
@@ -93,7 +105,7 @@ export function createAdmission(parts: MeshParts): Admitting {
         ? { kind: 'member' }
         : stranger(link, message);
     if (holdsKey) return judgeShops(link, message, secret);
-    if (message.asks === undefined) return stranger(link, message);
+    if (!message.asks) return stranger(link, message);
     if (trust === 'trusted') return newcomer(link, null);
     stranger(link, message);
     return refused('not_approved', 'it asks to be let in: compare the words on both pages, then approve it');
@@ -105,14 +117,22 @@ export function createAdmission(parts: MeshParts): Admitting {
       ? refused('our_own_address', 'this is our own address')
       : refused('cloned', 'another appliance runs with the identity of this one');
 
-  /** Where it is we who want to be let in. When both ask, the shop of the smaller id stays. */
+  /** A wish of before this appliance was used, or others came to it, must not take it out of its shop. */
+  function dropOvertakenWish({ peerKeyId }: Link): void {
+    const terms = wish.terms();
+    if (!terms) return;
+    const isNewlyUsed = !terms.bringBooks && hasOwnBooks(storage.handle());
+    if (isNewlyUsed || members.othersThan(peerKeyId) > terms.others) wish.overtaken();
+  }
+
+  /** Where it is we who want to be let in. When both do, the shop of the smaller id stays. */
   function isHost(link: Link, message: ProofMessage): boolean {
-    const isOurs = message.shop === config.shop && members.trustOf(link.peerKeyId) === 'trusted';
-    if (wish.codeKey() !== null && isOurs) wish.needlessAt(link.connection.address);
-    else if (wish.codeKey() !== null) return message.code === undefined;
+    const isSmaller = config.replicaId < link.peerKeyId;
+    const isTrusted = members.trustOf(link.peerKeyId) === 'trusted';
+    if (wish.codeKey() !== null && isTrusted && message.shop === config.shop) wish.needlessAt(link.connection.address);
+    else if (wish.codeKey() !== null) return message.code === undefined || !isSmaller;
     if (wish.approval() !== link.peerKeyId || message.shop === config.shop) return false;
-    const bothAsk = message.asks !== undefined && members.trustOf(link.peerKeyId) === 'trusted';
-    return !bothAsk || config.replicaId > link.peerKeyId;
+    return !(message.asks && isTrusted && isSmaller);
   }
 
   function judgeCode(link: Link, message: ProofMessage, code: string): Admission {
@@ -121,13 +141,12 @@ export function createAdmission(parts: MeshParts): Admitting {
   }
 
   /**
-   * Two shops with one key: that which is no more than the key's gives way to the one that had it before. By itself only
-   * while it was never used: a shop at work moves nowhere because somebody with the key says so.
+   * Two shops with one key: that which is no more than the key's gives way to the one that had it before, each appliance
+   * of it for itself. Only while it was never used: a shop at work moves nowhere because somebody with the key says so.
    */
   function judgeShops(link: Link, message: ProofMessage, secret: Uint8Array): Admission {
     const [weAre, theyAre] = [members.isProvisional(config.shop), members.isProvisional(message.shop)];
-    const isNew = !hasOwnBooks(storage.handle()) && members.now().members.size === 1;
-    if (weAre && !theyAre && isNew) {
+    if (weAre && !theyAre && isUntouched(storage.handle())) {
       grantedBy.set(link, secret);
       return { kind: 'host' };
     }
@@ -135,14 +154,16 @@ export function createAdmission(parts: MeshParts): Admitting {
   }
 
   function newcomer(link: Link, secret: Uint8Array | null): Admission {
+    if (wish.isGranted()) return refused('not_of_this_shop', notOfThisShop);
     grantedBy.set(link, secret);
     return { kind: 'newcomer' };
   }
 
-  function stranger(link: Link, { shop, asks }: ProofMessage): Admission {
+  function stranger(link: Link, { shop, asks, name }: ProofMessage): Admission {
     const seen = link.role === 'dialer' ? { address: link.connection.address } : {};
     const from = link.connection.address.replace(/:[0-9]+$/, '');
-    candidates.note(link.peerKeyId, { shop, from, ...seen, ...(asks === undefined ? {} : { asks: true, name: asks }) });
+    const told = { ...(asks && { asks }), ...(name !== undefined && { name }) };
+    candidates.note(link.peerKeyId, { shop, from, ...seen, ...told });
     return refused('not_of_this_shop', notOfThisShop);
   }
 
@@ -168,6 +189,8 @@ export function createAdmission(parts: MeshParts): Admitting {
         proof: secret ? ours(link, 'welcome', secret) : '',
       };
     },
+    hasShownCode: (link) => wish.codeKey() !== null && codeShownOn.get(link) === wish.codeKey(),
+    nameOf: (link) => nameOf.get(link),
     hasProvedKey: (link) => members.shopKey() !== null && keyProvedOn.get(link) === members.shopKey(),
     viaOf(link) {
       const secret = grantedBy.get(link);

@@ -36,8 +36,6 @@ export function createGate(parts: MeshParts, admission: Admitting): Gate {
   let reviewed = storage.state().trust;
   /** Links of members: who is none any more is out, whoever let him in. */
   const ofMembers = new WeakSet<Link>();
-  /** A shop has let us in: no other one may, until this is over. */
-  let isLeaving = false;
   let wasOut = members.now().revoked.has(config.replicaId);
   let linesSince = Number.NEGATIVE_INFINITY;
   let lines = 0;
@@ -84,8 +82,10 @@ export function createGate(parts: MeshParts, admission: Admitting): Gate {
   function newcomer(link: Link): void {
     const { peerKeyId } = link;
     const via = admission.viaOf(link);
-    const name = candidates.get(peerKeyId)?.name ?? `appliance at ${link.connection.address}`;
-    if (!members.letIn(peerKeyId, { name, via, by: 'system' })) return link.close('nothing can be written now');
+    const known = admission.nameOf(link) ?? candidates.get(peerKeyId)?.name;
+    const name = known ?? `appliance at ${link.connection.address}`;
+    const isSaid = members.letIn(peerKeyId, { name, via, by: 'system' });
+    if (!isSaid || members.trustOf(peerKeyId) !== 'trusted') return link.close('it cannot be let in now');
     log.info('let an appliance in', { peer: peerKeyId, via, address: link.connection.address });
     told.add(link);
     link.dispatch({ kind: 'tell', message: admission.welcome(link) });
@@ -103,8 +103,7 @@ export function createGate(parts: MeshParts, admission: Admitting): Gate {
       refused(link, 'not_of_this_shop', 'it welcomed us without knowing what it must', null);
       return link.close('it is not whom we asked');
     }
-    if (isLeaving) return link.close('another one let us in');
-    isLeaving = true;
+    if (wish.isGranted()) return link.close('another one let us in');
     const { shop, name: hostName } = message;
     const seenAt = candidates.get(link.peerKeyId)?.address ?? null;
     wish.granted({ shop, host: link.peerKeyId, hostName, address: dialedByUs ? address : seenAt });

@@ -5,10 +5,10 @@ import { failure, type Outcome } from '../../core/command.ts';
 import { addressFault } from '../../core/dial.ts';
 import { fingerprintWords } from '../../protocol/fingerprint.ts';
 import { hasOwnBooks } from '../../storage/carry.ts';
-import { writeMeta } from '../../storage/state.ts';
 import type { JoinAnswer, JoinRequest } from '../mesh.ts';
 import type { MeshParts } from '../parts.ts';
 import { type JoinCode, joinKey, normalCode } from './join-codes.ts';
+import type { Terms } from './wish.ts';
 
 export type Joining = {
   makeCode(): JoinCode;
@@ -23,11 +23,6 @@ export type Joining = {
 export function createJoining(parts: MeshParts): Joining {
   const { ports, storage, dialer, members, candidates, codes, wish } = parts;
 
-  function ask(replica: string | null): void {
-    wish.byApproval(replica);
-    storage.note(({ statements }) => writeMeta(statements, 'asks', replica));
-  }
-
   function lookForThem(): void {
     for (const { id, address } of candidates.all()) {
       if (address === null) continue;
@@ -38,17 +33,18 @@ export function createJoining(parts: MeshParts): Joining {
   }
 
   function join({ code, peer, bringBooks }: JoinRequest, done: (outcome: Outcome<JoinAnswer>) => void): void {
-    const others = members.now().members.size - 1;
-    const isUsed = hasOwnBooks(storage.handle()) || (others > 0 && code !== undefined);
+    const others = members.othersThan(code === undefined ? (peer ?? null) : null);
+    const isUsed = hasOwnBooks(storage.handle()) || others > 0;
     if (isUsed && !bringBooks) return done(ownBooks(storage.books.counts(), others));
-    if (code === undefined) return done(askPeer(peer));
+    const terms = { bringBooks, others };
+    if (code === undefined) return done(askPeer(peer, terms));
     const normal = normalCode(code);
     if (normal === undefined)
       return done(failure('code_malformed', 'A join code has 16 letters and digits, such as 4F7K-2M9P-QR3T-8XVA.'));
     const address = peer === undefined ? undefined : (candidates.get(peer)?.address ?? peer);
     if (address !== undefined && addressFault(address))
       return done(failure('address_malformed', 'An address is HOST:PORT, such as 192.168.1.20:3031.'));
-    wish.byCode(joinKey(ports.crypto, normal), address ?? null, (outcome) =>
+    wish.byCode(joinKey(ports.crypto, normal), address ?? null, terms, (outcome) =>
       done(outcome.ok ? { ok: true, result: { state: 'joined', welcome: outcome.result } } : outcome),
     );
     if (address !== undefined) {
@@ -58,7 +54,7 @@ export function createJoining(parts: MeshParts): Joining {
     lookForThem();
   }
 
-  function askPeer(peer: string | undefined): Outcome<JoinAnswer> {
+  function askPeer(peer: string | undefined, terms: Terms): Outcome<JoinAnswer> {
     const candidate = peer === undefined ? undefined : candidates.get(peer);
     if (!candidate)
       return failure(
@@ -66,7 +62,7 @@ export function createJoining(parts: MeshParts): Joining {
         'Name an appliance that was seen (its id is in the list of peers), or give a join code.',
       );
     if (members.trustOf(candidate.id) === 'revoked') return failure('peer_revoked', 'That appliance is shut out.');
-    ask(candidate.id);
+    wish.byApproval({ replica: candidate.id, ...terms });
     lookForThem();
     return { ok: true, result: { state: 'asked', peer: candidate.id, words: fingerprintWords(candidate.id) } };
   }
@@ -74,7 +70,7 @@ export function createJoining(parts: MeshParts): Joining {
   return {
     makeCode: codes.make,
     join,
-    cancel: () => ask(null),
+    cancel: () => wish.byApproval(null),
     askedOf: wish.approval,
   };
 }

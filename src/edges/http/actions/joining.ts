@@ -64,6 +64,7 @@ const join = route({
     'peer_not_seen',
     'peer_revoked',
     'join_replaced',
+    'join_overtaken',
     'of_that_shop',
   ],
   run: async ({ body }, { appliance }) => {

@@ -262,6 +262,22 @@ describe('approval', () => {
     },
   );
 
+  test('is still wished for after a stranger has knocked', async () => {
+    const [bar, cellar] = [await openAlone('Bar', shops.bar), await openAlone('Cellar', shops.cellar)];
+    await bar.sell('t1');
+    await seenBy(cellar, bar);
+    await until('Bar sees Cellar', () => peerOf(bar, cellar) !== undefined);
+    cellar.appliance.mesh.changePeer(bar.id, { trust: 'trusted' }, 'admin');
+    expect(statusOf(cellar).asked).toBe(bar.id);
+    const stranger = await callOn(cellar);
+    stranger.prove();
+    await stranger.closes();
+    expect(statusOf(cellar).asked).toBe(bar.id);
+    bar.appliance.mesh.changePeer(cellar.id, { trust: 'trusted' }, 'admin');
+    cellar.appliance.mesh.reconnect();
+    await until('let in', () => cellar.welcomes.length === 1);
+  });
+
   test('takes no appliance out of a shop that has others in it, though it has no books yet', async () => {
     const two = [await makeSomeone(), await makeSomeone()].sort((a, b) => (a.replicaId < b.replicaId ? -1 : 1));
     const [small, large] = two as [Someone, Someone];

@@ -65,7 +65,7 @@ export function createAdmission(parts: MeshParts): Admitting {
     });
 
   function proof(link: Link): ProofMessage {
-    dropOvertakenWish(link);
+    dropOvertakenWish();
     const secret = members.shopKey();
     const codeKey = wish.codeKey();
     const asks = wish.approval() === link.peerKeyId;
@@ -89,7 +89,7 @@ export function createAdmission(parts: MeshParts): Admitting {
     link.instance = message.instance;
     protocolOf.set(link, message.protocol);
     if (message.name !== undefined) nameOf.set(link, message.name);
-    dropOvertakenWish(link);
+    dropOvertakenWish();
     if (peerKeyId === config.replicaId) return judgeOwnKey(message);
     const trust = members.trustOf(peerKeyId);
     if (trust === 'revoked') return refused('revoked', 'it was shut out of the shop');
@@ -118,11 +118,11 @@ export function createAdmission(parts: MeshParts): Admitting {
       : refused('cloned', 'another appliance runs with the identity of this one');
 
   /** A wish of before this appliance was used, or others came to it, must not take it out of its shop. */
-  function dropOvertakenWish({ peerKeyId }: Link): void {
+  function dropOvertakenWish(): void {
     const terms = wish.terms();
     if (!terms) return;
     const isNewlyUsed = !terms.bringBooks && hasOwnBooks(storage.handle());
-    if (isNewlyUsed || members.othersThan(peerKeyId) > terms.others) wish.overtaken();
+    if (isNewlyUsed || members.othersThan(wish.approval()) > terms.others) wish.overtaken();
   }
 
   /** Where it is we who want to be let in. When both do, the shop of the smaller id stays. */

@@ -1,8 +1,9 @@
 // Gives a person another password. Every session that was opened with the one before ends by it, everywhere.
 
 import { type Command, failure } from '../core/command.ts';
+import { passwordHashField } from './credential-fields.ts';
 import { type By, decideEdit, type RecordAnswer } from './record-edit.ts';
-import { passwordHashField, passwordHashOf } from './user-record.ts';
+import { passwordHashOf } from './user-record.ts';
 
 export type ChangePassword = {
   readonly name: string;

@@ -16,9 +16,6 @@ export type MakeTerminal = {
 /** Names in `by` that are no terminal's: those of tokens and of ourselves, and those of people. */
 const isReserved = (id: string): boolean => id === 'admin' || id === 'system' || id.startsWith('user:');
 
-export const tokenHashField = '/tokenHash';
-export const revokedField = '/revoked';
-
 export const makeTerminal =
   (request: MakeTerminal): Command<RecordAnswer> =>
   (context) => {

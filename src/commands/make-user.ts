@@ -4,7 +4,7 @@ import { type Command, failure } from '../core/command.ts';
 import type { JsonObject } from '../core/json.ts';
 import { usersMax } from '../core/limits.ts';
 import { deletedField, documentToFields } from '../core/merge.ts';
-import { revokedField } from './make-terminal.ts';
+import { revokedField } from './credential-fields.ts';
 import { type By, decideEdit, type RecordAnswer } from './record-edit.ts';
 import { adminTokenUser, countUsers, isLivingUser, type UserRole, userChanges } from './user-record.ts';
 

@@ -7,6 +7,7 @@ import type { JsonObject } from '../core/json.ts';
 import { isSameJson } from '../core/json.ts';
 import { fieldsPerRecordMax } from '../core/limits.ts';
 import { changedFields, createdAtField, deletedField } from '../core/merge.ts';
+import { withWholeCredential } from './credential-fields.ts';
 
 /** Credential that asks: a terminal's id, or "admin". */
 export type By = string;
@@ -69,7 +70,7 @@ export type Edit = {
 /** The decision to write `set` on a record that is there (`row`) or is made now. */
 export function decideEdit(context: CommandContext, row: RecordRow | undefined, edit: Edit): Decision<RecordAnswer> {
   const { entity, id, by, resolves } = edit;
-  const set: JsonObject = { ...edit.set };
+  const set = withWholeCredential(entity, row, edit.set);
   if (!row) set[createdAtField] = context.meshMs;
   else if (row.fields[importedAtField] !== undefined && set[importedAtField] === undefined) set[importedAtField] = null;
   const fieldCount = new Set([...(row?.names ?? []), ...Object.keys(set)]).size;

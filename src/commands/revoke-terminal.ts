@@ -2,7 +2,7 @@
 // nothing, and nothing un-revokes.
 
 import type { Command } from '../core/command.ts';
-import { revokedField } from './make-terminal.ts';
+import { revokedField } from './credential-fields.ts';
 import { type By, decideEdit, decideNothing, isFailure, livingRecord, type RecordAnswer } from './record-edit.ts';
 
 export const revokeTerminal =

@@ -1,9 +1,9 @@
 // Shuts a person out, or takes the shop's admin token back; the last admin who can log in stays. The hashes go with it.
 
 import { type Command, failure } from '../core/command.ts';
-import { revokedField, tokenHashField } from './make-terminal.ts';
+import { passwordHashField, revokedField, tokenHashField } from './credential-fields.ts';
 import { type By, decideEdit, decideNothing, isFailure, livingRecord, type RecordAnswer } from './record-edit.ts';
-import { hasAdmin, isAdminPerson, passwordHashField } from './user-record.ts';
+import { hasAdmin, isAdminPerson } from './user-record.ts';
 
 export const revokeUser =
   (request: { readonly name: string; readonly by: By }): Command<RecordAnswer> =>

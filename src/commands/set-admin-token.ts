@@ -2,7 +2,7 @@
 
 import type { Command } from '../core/command.ts';
 import { deletedField, documentToFields } from '../core/merge.ts';
-import { revokedField } from './make-terminal.ts';
+import { revokedField } from './credential-fields.ts';
 import { type By, decideEdit, type RecordAnswer } from './record-edit.ts';
 import { adminTokenUser, userChanges } from './user-record.ts';
 

@@ -5,12 +5,10 @@ import type { Books, RecordRow } from '../core/books.ts';
 import type { JsonObject } from '../core/json.ts';
 import { usersMax } from '../core/limits.ts';
 import { changedFields } from '../core/merge.ts';
-import { revokedField, tokenHashField } from './make-terminal.ts';
+import { passwordHashField, revokedField, roleField, tokenHashField } from './credential-fields.ts';
 
 export type UserRole = 'admin' | 'read-only';
 
-export const roleField = '/role';
-export const passwordHashField = '/passwordHash';
 /** Name of the record that holds the shop's admin token, and of no person. */
 export const adminTokenUser = 'token-admin';
 /** What is written as author of what a person did; no till's id begins so. */

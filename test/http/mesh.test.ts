@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { problems } from '../../src/edges/http/problems.ts';
 import { openShop, type TestShop } from './appliance.ts';
+import { logIn } from './people.ts';
 
 /** Brings everything that `from` holds to `to`, and tells the results. */
 async function carry(from: TestShop, to: TestShop): Promise<{ ok: boolean; code?: string }[]> {
@@ -20,6 +21,11 @@ async function carry(from: TestShop, to: TestShop): Promise<{ ok: boolean; code?
 
 const digests = async (shop: TestShop) => (await shop.ask('GET', '/api/v1/digest')).json;
 const conflicts = async (shop: TestShop, query = '') => (await shop.ask('GET', `/api/v1/conflicts?${query}`)).json.data;
+
+async function roleAt(shop: TestShop, user: string, word: string): Promise<string> {
+  const { cookie } = await logIn(shop, user, word);
+  return (await shop.ask('GET', '/api/v1/session', undefined, { token: null, headers: cookie })).json.role;
+}
 
 /** Both know the product, and each has changed its name and price without the other. */
 async function partedShops() {
@@ -111,6 +117,47 @@ describe('by plain HTTP', () => {
     await a.ask('DELETE', `/api/v1/terminals/${till.id}`);
     await carry(a, b);
     expect(await ask()).toBe(401);
+  });
+
+  test('B10 somebody let in to look is no admin when the name was given at two places', async () => {
+    const [a, b] = [openShop(), openShop()];
+    const temp = { name: 'temp', password: 'of somebody before', role: 'read-only' };
+    await a.ask('POST', '/api/v1/users', temp);
+    await a.ask('DELETE', '/api/v1/users/temp');
+    await carry(a, b);
+    await a.ask('POST', '/api/v1/users', { ...temp, password: 'of the manager', role: 'admin' });
+    await b.ask('POST', '/api/v1/users', { ...temp, password: 'of the helper' });
+    await carry(a, b);
+    await carry(b, a);
+    for (const shop of [a, b]) {
+      expect(await roleAt(shop, 'temp', 'of the helper')).toBe('read-only');
+      await expect(logIn(shop, 'temp', 'of the manager')).rejects.toThrow('401');
+    }
+  });
+
+  test('B10 somebody let in to look is no admin after a change of the password either', async () => {
+    const [a, b] = [openShop(), openShop()];
+    const temp = { name: 'temp', password: 'of the helper', role: 'read-only' };
+    await b.ask('POST', '/api/v1/users', temp);
+    await a.ask('POST', '/api/v1/users', { ...temp, password: 'of the manager', role: 'admin' });
+    const { withCsrf } = await logIn(b, 'temp', 'of the helper');
+    const change = { current: 'of the helper', password: 'of the helper now' };
+    expect((await b.ask('PUT', '/api/v1/password', change, { token: null, headers: withCsrf })).status).toBe(200);
+    await carry(a, b);
+    await carry(b, a);
+    for (const shop of [a, b]) expect(await roleAt(shop, 'temp', 'of the helper now')).toBe('read-only');
+  });
+
+  test('a till made at two places has the role and the token of one of them', async () => {
+    const [a, b] = [openShop(), openShop()];
+    await a.ask('POST', '/api/v1/terminals', { id: 'till-1', name: 'Door', role: 'read-only' });
+    const till = (await b.ask('POST', '/api/v1/terminals', { id: 'till-1', name: 'Bar' })).json;
+    await carry(a, b);
+    await carry(b, a);
+    for (const shop of [a, b]) {
+      const sold = await shop.ask('POST', '/api/v1/tickets', { id: 't-1', lines: [] }, { token: till.token });
+      expect(sold.status).toBe(201);
+    }
   });
 
   test('B2 the same ticket sent to both counts once; its movements too', async () => {

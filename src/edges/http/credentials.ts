@@ -3,8 +3,8 @@
 // admin tokens of this appliance alone (the configured one, the console's own).
 
 import { hash, timingSafeEqual } from 'node:crypto';
-import { revokedField, tokenHashField } from '../../commands/make-terminal.ts';
-import { roleField, userRoleOf, userTokenHashOf } from '../../commands/user-record.ts';
+import { revokedField, roleField, tokenHashField } from '../../commands/credential-fields.ts';
+import { userRoleOf, userTokenHashOf } from '../../commands/user-record.ts';
 import type { Books, RecordRow } from '../../core/books.ts';
 import { type Failure, failure } from '../../core/command.ts';
 import { tokensRememberedMax } from '../../core/limits.ts';

@@ -208,6 +208,22 @@ describe('starting and stopping', () => {
     await stopped(other);
   });
 
+  test('the claim code stays good when the appliance takes another identity', async () => {
+    const { data, run, start } = newFolder();
+    const { url } = await start();
+    const code = readFileSync(join(data, 'claim-code'), 'utf8').trim();
+    const renewed = await run(['renew-identity']);
+    const [, replicaId] = /^This appliance is (\S+) from now on/.exec(renewed.stdout) ?? [];
+    await until('it serves again', 10_000, async () => (await run(['status'])).stdout.includes(`(${replicaId})`));
+    expect(readFileSync(join(data, 'claim-code'), 'utf8').trim()).toBe(code);
+    const claimed = await fetch(`${url}/api/v1/claim`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ code, password: 'a good long password' }),
+    });
+    expect(claimed.status).toBe(200);
+  });
+
   const configured = (folder: string): SpawnOptions => ({
     cwd: folder,
     env: { ...process.env, TILLMESH_ADMIN_TOKEN: 'configured-admin-token' },

@@ -46,7 +46,7 @@ export function createChange(house: House, log: Log, again: (last: () => void) =
       isUnderWay = true;
       const key = newKey(folder, { sha256: house.crypto.sha256 });
       const vouched = appliance.mesh.vouchFor(key.replicaId, by);
-      const trouble = vouched.ok ? key.keep(house.shop) : undefined;
+      const trouble = vouched.ok ? key.keep() : undefined;
       if (!vouched.ok || trouble) isUnderWay = false;
       if (!vouched.ok) return vouched;
       if (trouble) return failure('storage_unavailable', 'The new key cannot be written: the old one stays.');

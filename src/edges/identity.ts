@@ -116,16 +116,16 @@ export const noteStop = (folder: string, wroteUpTo: Dot | null): IdentityFailure
 export function newKey(
   folder: string,
   sources: Pick<Sources, 'sha256'>,
-): { replicaId: string; keep(shop: string): IdentityFailure | undefined } {
+): { replicaId: string; keep(): IdentityFailure | undefined } {
   const { privateKey } = crypto.generateKeyPairSync('ec', { namedCurve: 'P-256' });
   return {
     replicaId: replicaIdOf(sources.sha256, pointOf(privateKey)),
-    keep(shop) {
+    keep() {
       const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
       const read = readIdentity(folder);
       if (!read.ok) return read;
       const formerId = replicaIdOf(sources.sha256, pointOf(read.privateKey));
-      return changeFile(folder, { privateKey: pem, certificate: null, joinedShop: shop, formerId });
+      return changeFile(folder, { privateKey: pem, certificate: null, formerId });
     },
   };
 }

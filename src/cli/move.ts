@@ -16,7 +16,7 @@ const pathsIn = (folder: string) => ({
 
 export const preparedPath = (folder: string): string => pathsIn(folder).prepared;
 
-/** Before books are prepared: what a broken attempt has left is of no use. */
+/** What an attempt that broke off has left is of no use, and as large as the books. */
 export function clearPrepared(folder: string): void {
   const { prepared, note } = pathsIn(folder);
   rmSync(note, { force: true });
@@ -33,13 +33,19 @@ export function beginMove(folder: string, from: string, to: string): void {
 }
 
 /**
- * Carries out a move that was begun; does nothing otherwise. The appliance must not be running. A failure leaves the move
- * to be finished by the next start.
+ * Carries out a move that was begun, and clears away what was prepared for one that was not. The appliance must not be
+ * running. A failure leaves the move to be finished by the next start.
  */
 export function finishMove(folder: string): { readonly detail: string } | undefined {
   const { books, prepared, note } = pathsIn(folder);
   const move = readNote(note);
-  if (!move) return undefined;
+  if (!move) {
+    // On a disk that cannot be written it does no harm.
+    try {
+      clearPrepared(folder);
+    } catch {}
+    return undefined;
+  }
   if (existsSync(prepared)) {
     // The old ones first: their write-ahead log must go with them.
     if (existsSync(books)) renameDatabase(books, keptPath(folder, move.from));

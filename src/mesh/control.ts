@@ -114,6 +114,7 @@ export function createMeshControl(
     if (fault) return failure('address_refused', 'Addresses of no single machine on this network are not dialed.');
     if (!dialer.add(address, 'static'))
       return failure('too_many_peers', 'There is no room for another address: remove one first.');
+    dialer.dialAfresh(address);
     storage.note(({ database }) => {
       database.prepare('INSERT OR IGNORE INTO static_peers (address) VALUES (?)').run(address);
     });
@@ -203,7 +204,7 @@ export function createMeshControl(
     toggle: switches.setEnabled,
     reconnect() {
       ports.discovery?.refresh();
-      dialer.dialNow();
+      dialer.dialAfresh();
     },
     peers: allPeers,
     addPeer,

@@ -45,6 +45,8 @@ export type Dialer = {
   failed(address: AddressState, reason: string): void;
   /** Dial every wanted address now, whatever its delay. */
   dialNow(): void;
+  /** A person says so: this address, or all of them, as if nothing had failed there before. */
+  dialAfresh(address?: string): void;
   /** The network itself is back: whatever is under way was sent into a broken one. */
   hurryAll(): void;
   stop(): void;
@@ -179,6 +181,13 @@ export function createDialer(ports: Ports, events: DialerEvents): Dialer {
       for (const state of states.values()) {
         state.isHurried = state.isDialing;
         dial(state);
+      }
+    },
+    dialAfresh(address) {
+      for (const state of [...states.values()]) {
+        if (address !== undefined && address !== state.address) continue;
+        state.failures = 0;
+        hurry(state);
       }
     },
     stop() {

@@ -7,9 +7,16 @@ import type { DialOutcome, Ports } from '../../src/ports.ts';
 function openDialer() {
   const now = { ms: 0 };
   const attempts: ((outcome: DialOutcome) => void)[] = [];
+  const delays: number[] = [];
   const ports = {
     // Nothing is dialed after a delay here: what is dialed again is dialed at once.
-    timers: { soon: (run: () => void) => run(), after: () => ({ cancel() {} }) },
+    timers: {
+      soon: (run: () => void) => run(),
+      after: (delayMs: number) => {
+        delays.push(delayMs);
+        return { cancel() {} };
+      },
+    },
     clock: { monotonic: () => now.ms },
     random: { fraction: () => 0.5 },
     transport: { dial: (_address: string, done: (outcome: DialOutcome) => void) => void attempts.push(done) },
@@ -17,7 +24,7 @@ function openDialer() {
   const dialer = createDialer(ports, { isWanted: () => true, dialing() {}, connected() {} });
   dialer.add('bar:3031', 'static');
   const fail = () => attempts.at(-1)?.({ ok: false, reason: 'closed the connection' });
-  return { dialer, attempts, fail, now };
+  return { dialer, attempts, delays, fail, now };
 }
 
 test('a sign of life while an attempt is under way brings another at once, should that one fail; one alone', () => {
@@ -37,6 +44,22 @@ test('an attempt that fails with no sign of life waits for its turn', () => {
   fail();
   expect(attempts).toHaveLength(1);
   expect(dialer.addresses()[0]).toMatchObject({ failures: 1, lastError: 'closed the connection' });
+});
+
+test('an address that a person names is dialed at once, and then as often as a new one', () => {
+  const { dialer, attempts, delays, fail } = openDialer();
+  fail();
+  for (let count = 0; count < 9; count++) {
+    dialer.dialNow();
+    fail();
+  }
+  expect(delays.at(-1)).toBe(60_000);
+  dialer.dialAfresh('attic:3031');
+  expect(attempts).toHaveLength(10);
+  dialer.dialAfresh('bar:3031');
+  expect(attempts).toHaveLength(11);
+  fail();
+  expect(delays.at(-1)).toBe(1_000);
 });
 
 test('an appliance that shows itself while an attempt hangs is dialed beside it, and what comes of the first is dropped', () => {

@@ -136,7 +136,10 @@ describe('a pair', () => {
     expect(hasTicket(bar, 'still-off')).toBe(true);
   });
 
-  test('that could not reach one another are linked at once when told to', async () => {
+  test.each([
+    ['told to', (one: TestAppliance) => one.appliance.mesh.reconnect()],
+    ['given the address again', (one: TestAppliance, address: string) => void one.appliance.mesh.addPeer(address)],
+  ] as const)('that could not reach one another are linked at once when %s', async (_when, tell) => {
     const bar = await openAppliance('Bar', { haste: 1 });
     const cable = await openCable(bar.address);
     cable.cut();
@@ -146,7 +149,7 @@ describe('a pair', () => {
     expect(failures()).toContain('closed the connection');
     cable.heal();
     const toldAt = performance.now();
-    cellar.appliance.mesh.reconnect();
+    tell(cellar, cable.address);
     await linked(bar, cellar);
     expect(performance.now() - toldAt).toBeLessThan(3000);
   });

@@ -14,7 +14,7 @@ import type { Unit } from '../storage/unit.ts';
 import { createAlarms } from './alarms.ts';
 import { createClaims } from './claims.ts';
 import { createMeshControl } from './control.ts';
-import { type AddressState, createDialer } from './dialer.ts';
+import { type AddressState, createDialer, isHint } from './dialer.ts';
 import { createForks, type Forks } from './forks.ts';
 import { createGossip } from './gossip.ts';
 import { createInbox, type Inbox } from './inbox.ts';
@@ -295,10 +295,13 @@ export function createMesh(ports: Ports, storage: Storage, config: MeshConfig, a
   function isWanted(address: AddressState): boolean {
     const { peerId, source } = address;
     if (stopped || !enabled || peerId === 'self') return false;
-    if (peerId !== null && (links.has(peerId) || members.trustOf(peerId) === 'revoked')) return false;
+    if (peerId !== null && links.has(peerId)) return false;
+    const trust = peerId === null ? 'pending' : members.trustOf(peerId);
+    // Where one was that is revoked, another may be by now; but for a mere hint nobody is looked for.
+    if (trust === 'revoked' && isHint(source)) return false;
     // Where a person said that a peer is, whoever answers is shown to him.
     if (wish.isAny() || source === 'static' || peerId === null) return !wish.hasRefused(address.address);
-    return members.trustOf(peerId) === 'trusted' || members.shopKey() !== null;
+    return trust !== 'pending' || members.shopKey() !== null;
   }
 
   function tick(): void {

@@ -26,7 +26,7 @@ export type AddressState = {
 };
 
 export type DialerEvents = {
-  /** Whether an address should be dialed now: the mesh is on, and nobody who answers there is linked or revoked. */
+  /** Whether an address should be dialed now: the mesh is on, and whoever answers there is wanted and not linked yet. */
   isWanted(address: AddressState): boolean;
   dialing(address: AddressState): void;
   connected(connection: Connection, address: AddressState): void;
@@ -56,7 +56,7 @@ export type Dialer = {
 const hurryMs = 500;
 /** Attempts after which an address that was only told or seen is let go of. */
 const attemptsMax = 6;
-const isHint = (source: AddressSource): boolean => source === 'told' || source === 'seen';
+export const isHint = (source: AddressSource): boolean => source === 'told' || source === 'seen';
 const hasHopeFor = ({ source, failures }: AddressState): boolean =>
   source === 'static' || source === 'remembered' || failures < attemptsMax;
 

@@ -71,6 +71,8 @@ export type ApplianceOptions = {
   clock?: Partial<Clock>;
   /** Addresses that it can dial; all of them without it. */
   reaches?: ReadonlySet<string>;
+  /** Its mesh port; one that is free without it. */
+  port?: number;
   /** How much faster than real its timers run. */
   haste?: number;
 };
@@ -89,7 +91,7 @@ export async function openAppliance(name: string, options: ApplianceOptions = {}
   const opened = await openPeerServer({
     credentials: who.credentials,
     host: '127.0.0.1',
-    port: 0,
+    port: options.port ?? 0,
     timers: systemTimers,
     log: silentLog,
     onConnection: (connection) =>

@@ -3,9 +3,20 @@
 
 import { describe, expect, test } from 'vitest';
 import { until } from '../waiting.ts';
-import { equal, hasTicket, isLinked, linked, openAppliance, statusOf, type TestAppliance } from './appliances.ts';
+import {
+  alarmsOf,
+  equal,
+  hasTicket,
+  isLinked,
+  linked,
+  openAppliance,
+  peerOf,
+  statusOf,
+  type TestAppliance,
+} from './appliances.ts';
 import { openPairOfAppliances } from './pair.ts';
 import { openCable } from './proxy.ts';
+import { openAlone, shops } from './shop.ts';
 import { type Frame, messagesIn, opsIn } from './wire.ts';
 
 /**
@@ -153,6 +164,36 @@ describe('a pair', () => {
     await linked(bar, cellar);
     expect(performance.now() - toldAt).toBeLessThan(3000);
   });
+});
+
+describe('where a revoked one was', () => {
+  test.each([
+    ['a person gave', 'Bar'],
+    ['is remembered', 'Thief'],
+  ])(
+    'B10 one that is revoked is refused at an address that %s, and another in its place is linked',
+    async (_what, dialer) => {
+      const bar = await openAlone('Bar', shops.bar);
+      const openAt = async (name: string, reaches: string[], port = 0) => {
+        const one = await openAlone(name, shops.bar, { port, reaches: new Set(reaches) });
+        bar.appliance.mesh.vouchFor(one.id, 'admin');
+        one.appliance.mesh.vouchFor(bar.id, 'admin');
+        return one;
+      };
+      const thief = await openAt('Thief', dialer === 'Thief' ? [bar.address] : []);
+      if (dialer === 'Thief') thief.appliance.mesh.addPeer(bar.address);
+      else bar.appliance.mesh.addPeer(thief.address);
+      await linked(bar, thief);
+      if (dialer === 'Thief') thief.appliance.mesh.removePeer(bar.id);
+      bar.appliance.mesh.changePeer(thief.id, { trust: 'revoked' }, 'admin');
+      await until('refused', () => alarmsOf(bar, 'revoked_peer').some(({ detail }) => detail.includes('Thief')));
+      expect(isLinked(bar, thief)).toBe(false);
+      await thief.stop();
+      const fresh = await openAt('Fresh', [], Number(thief.address.split(':')[1]));
+      await linked(bar, fresh);
+      expect(peerOf(bar, thief)?.trust).toBe('revoked');
+    },
+  );
 });
 
 describe('a line Bar – Cellar – Attic', () => {

@@ -1,6 +1,7 @@
 // Books that came as a file, made ready to be ours: checked against what its maker signed (in steps, ahead of the rest) and
 // against what we hold, with our own rows put in, and with every op of ours that it lacks. Nothing of ours is changed here.
 
+import type BetterSqlite3 from 'better-sqlite3';
 import { snapshotCarriedOpsMax } from '../core/limits.ts';
 import { hex } from '../core/op.ts';
 import type { SnapshotFacts } from '../core/snapshot.ts';
@@ -9,7 +10,16 @@ import { decodeCommit } from '../protocol/commit-codec.ts';
 import { finish } from './append.ts';
 import { compareBranch } from './branch.ts';
 import { createMemory, type Memory } from './memory.ts';
-import { closeQuietly, describe, type Handle, isOpen, type OpenConfig, type OpenFailure, openStorage } from './open.ts';
+import {
+  closeQuietly,
+  describe,
+  distrust,
+  type Handle,
+  isOpen,
+  type OpenConfig,
+  type OpenFailure,
+  openStorage,
+} from './open.ts';
 import { appendRemote } from './receive.ts';
 import { schemaTextOf, takeOwnRows } from './snapshot-tables.ts';
 import { copyState, loadState, type OriginState, type StorageState } from './state.ts';
@@ -36,10 +46,11 @@ export function* inspectBooks(
   facts: SnapshotFacts,
   schemaText: string,
 ): Generator<undefined, OpenFailure | undefined> {
+  const otherwise = otherTables(ports, config.path, schemaText);
+  if (otherwise) return otherwise;
   const handle = openStorage(ports.openDatabase, config);
   if (!isOpen(handle)) return handle;
   try {
-    if (schemaTextOf(handle.database) !== schemaText) return unfit('its tables are not those of this version');
     const wrong = (yield* wrongFact(handle, ports.crypto, facts)) ?? (yield* wrongVoids(handle));
     return wrong === undefined ? undefined : unfit(wrong);
   } catch (error) {
@@ -77,6 +88,20 @@ export function adoptBooks(
     return describe(error, config.path);
   } finally {
     closeQuietly(handle.database);
+  }
+}
+
+/** Before a row of it is asked for: a view in the place of a table would do whatever its maker likes, for as long. */
+function otherTables({ openDatabase }: Ports, path: string, schemaText: string): OpenFailure | undefined {
+  let database: BetterSqlite3.Database | undefined;
+  try {
+    database = openDatabase(path, { readonly: true });
+    distrust(database);
+    return schemaTextOf(database) === schemaText ? undefined : unfit('its tables are not those of this version');
+  } catch (error) {
+    return describe(error, path);
+  } finally {
+    closeQuietly(database);
   }
 }
 

@@ -78,6 +78,7 @@ export function shopOfBooks(open: OpenDatabase, path: string): string | undefine
 export const isOpen = (opened: Handle | OpenFailure): opened is Handle => 'database' in opened;
 
 function prepare(database: BetterSqlite3.Database, config: OpenConfig): OpenFailure | undefined {
+  distrust(database);
   database.pragma(`page_size = ${pageBytes}`);
   database.pragma('journal_mode = WAL');
   const durable = setDurable(database);
@@ -88,6 +89,12 @@ function prepare(database: BetterSqlite3.Database, config: OpenConfig): OpenFail
   database.pragma('temp_store = MEMORY');
   const failed = migrate(database, config.migrations);
   return failed ?? claim(prepareStatements(database), config);
+}
+
+/** The file may be of another's making: nothing in its schema calls what could do harm, and no broken page is used. */
+export function distrust(database: BetterSqlite3.Database): void {
+  database.pragma('trusted_schema = OFF');
+  database.pragma('cell_size_check = ON');
 }
 
 /** Reopening an existing WAL database gives synchronous=NORMAL, which loses acknowledged sales in a power cut. */

@@ -180,6 +180,17 @@ describe('B1 books that are replaced', () => {
     expect(newcomer.reopen().storage.books.counts().tickets).toBe(2);
   });
 
+  test('are not with a view in the place of a table: no row of them is asked for before that is seen', async () => {
+    const { maker, newcomer } = await pair();
+    const { facts } = await handOver(maker, newcomer);
+    // Whoever asks it for a row is answered with an error, and could be kept waiting for ever.
+    edit(incomingPath(newcomer.path), 'ALTER TABLE origins RENAME TO others');
+    edit(incomingPath(newcomer.path), "CREATE VIEW origins AS SELECT * FROM others WHERE json('of no form')");
+    const failed = await taken(newcomer, facts, maker.replicaId);
+    expect(failed?.detail).toContain('its tables are not those of this version');
+    expect((await newcomer.sell('goes-on')).ok).toBe(true);
+  });
+
   test('cut by a power cut between any two steps are the old ones or the new, whole', async () => {
     const { maker, newcomer } = await pair();
     await handOver(maker, newcomer);

@@ -2,7 +2,6 @@
 // second peer compare it, and puts it in the place of our books. Whatever goes wrong, ops are asked for instead, as ever.
 
 import { missingCount } from '../core/heads.ts';
-import { base32 } from '../core/identity.ts';
 import {
   snapshotBadChunksMax,
   snapshotKeepMs,
@@ -21,6 +20,7 @@ import type { Bulk } from '../ports.ts';
 import type { ChunkFrame } from '../protocol/frames.ts';
 import { parseManifest } from '../protocol/manifest.ts';
 import { hasRoomFor, removePart } from '../storage/snapshot-files.ts';
+import { createAdoptedBooks, newFeedId } from './adopted-books.ts';
 import type { Link } from './link.ts';
 import type { SnapshotProgress } from './mesh.ts';
 import type { MeshParts } from './parts.ts';
@@ -75,9 +75,7 @@ export function createSnapshotTaker(parts: MeshParts, bulk: Bulk): SnapshotTaker
   let returnUntil = now() + snapshotReturnMs;
   let leftUntil = now() + snapshotKeepMs;
   let isStopped = false;
-  let isChecking = false;
-  /** In the file that a snapshot would come in. */
-  let isRebuilding = false;
+  const adopted = createAdoptedBooks(parts, (maker) => refusals.set(maker, now() + snapshotRefusedMs));
 
   // Whom to ask
 
@@ -90,7 +88,7 @@ export function createSnapshotTaker(parts: MeshParts, bulk: Bulk): SnapshotTaker
 
   function consider(): void {
     if (fetch?.part && !fetch.second) compareElsewhere(fetch, fetch.part);
-    if (isStopped || fetch || isRebuilding || storage.trouble() || storage.doubted.size > 0) return;
+    if (isStopped || fetch || storage.trouble() || storage.doubted.size > 0 || adopted.areUnsettled()) return;
     const able = [...links.values()].filter(hasOffer);
     const maker = able.find((link) => link.peerKeyId === left?.maker);
     if (!maker && isReturnAwaited()) return;
@@ -311,7 +309,7 @@ export function createSnapshotTaker(parts: MeshParts, bulk: Bulk): SnapshotTaker
   function take(of: Fetch, part: SnapshotPart): void {
     const { link, lacking } = of;
     const startedAt = now();
-    const failed = storage.replaceBooks(link.peerKeyId, newFeedId());
+    const failed = storage.replaceBooks(link.peerKeyId, newFeedId(ports.random));
     if (failed) return drop(of, 'snapshot_unfit', failed.detail);
     link.exchange.itemsReceived += lacking;
     log.info('the books were taken from a snapshot', { peer: link.peer?.name, ms: Math.round(now() - startedAt) });
@@ -320,47 +318,11 @@ export function createSnapshotTaker(parts: MeshParts, bulk: Bulk): SnapshotTaker
     forget(of);
     discard();
     parts.replan();
-    check(link.peerKeyId);
-  }
-
-  const newFeedId = (): string => base32(ports.random.bytes(10));
-
-  /** The seals are looked at now that the books are in use: what a maker altered is found here at the latest. */
-  function check(maker: string): void {
-    isChecking = true;
-    storage.recheck((found) => {
-      if (found === undefined) return log.info('the books of a snapshot were checked: every seal holds');
-      const who = peers.get(maker)?.name ?? maker;
-      refusals.set(maker, now() + snapshotRefusedMs);
-      log.error('the books of a snapshot are not what was sealed', { peer: who, found });
-      alarms.raise(
-        `snapshot ${maker}`,
-        'snapshot_broken',
-        `The books that came from ${who} were not what was sealed: ${found} They are made anew from what was. Run verify there.`,
-      );
-      isRebuilding = true;
-      storage.rebuild(newFeedId(), rebuilt);
-    });
-  }
-
-  function rebuilt(failed: string | undefined): void {
-    isRebuilding = false;
-    if (failed) return log.error('the books could not be made anew', { detail: failed });
-    log.info('the books were made anew');
-    for (const link of links.values()) {
-      link.dispatch({ kind: 'announce' });
-      link.dispatch({ kind: 'askAgain' });
-    }
-    parts.replan();
+    adopted.check();
   }
 
   function tick(): void {
-    if (!isChecking && !storage.trouble()) {
-      // A restart came before the end of the check.
-      isChecking = true;
-      const maker = storage.uncheckedFrom();
-      if (maker !== '') check(maker);
-    }
+    adopted.check();
     const of = fetch;
     if (of) {
       const silent = now() - of.heardAt;

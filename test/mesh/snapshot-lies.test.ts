@@ -8,7 +8,7 @@ import Sqlite from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
 import { assets } from '../../src/assets.ts';
 import type { Heads } from '../../src/core/heads.ts';
-import { snapshotChunkBytes } from '../../src/core/limits.ts';
+import { snapshotCarriedOpsMax, snapshotChunkBytes, snapshotOpsMin } from '../../src/core/limits.ts';
 import { manifestMessage, type SnapshotManifest } from '../../src/core/snapshot.ts';
 import { systemBulk } from '../../src/edges/bulk.ts';
 import type { Bulk } from '../../src/ports.ts';
@@ -22,6 +22,8 @@ import {
   alarmsOf,
   equal,
   hasTicket,
+  isLinked,
+  linked,
   newFolder,
   openAppliance,
   sale,
@@ -30,6 +32,7 @@ import {
   type TestAppliance,
 } from './appliances.ts';
 import { expectUnharmed } from './pair.ts';
+import { openCable } from './proxy.ts';
 import { createHeldBulk, enough, makersWord, opsCameIn, stockUp } from './snapshots.ts';
 import { enter } from './stranger.ts';
 
@@ -140,6 +143,43 @@ describe('C13 a snapshot', () => {
     const again = await openAppliance('Cellar', { peers: [bar.address], folder, who, isFirstStart: false });
     await until('checked', () => again.log.some(({ message }) => message.includes('every seal holds')));
     expect(alarmsOf(again)).toEqual([]);
+  });
+
+  test('is not begun while the books of another are checked: in its file they may have to be made anew', async () => {
+    const bulk = alteringBetween("UPDATE tickets SET sold_at = 0 WHERE id = 'last'");
+    const bar = await openAppliance('Bar', { bulk, reaches: new Set() });
+    await stockUp(bar, snapshotOpsMin - 1500);
+    const cable = await openCable(bar.address);
+    const store = await openAppliance('Store', { peers: [cable.address], reaches: new Set([cable.address]) });
+    await equal(bar, store);
+    cable.cut();
+    await until('apart', () => !isLinked(bar, store));
+    // The store lacks so few of them that its snapshot is worthwhile after that of the bar.
+    await stockUp(bar, snapshotCarriedOpsMax - 100, 'at the bar');
+    await bar.sell('last');
+    await stockUp(store, enough, 'at the store');
+    const [folder, who] = [newFolder(), await makeSomeone()];
+    const options = { folder, who, haste: 1, reaches: new Set([bar.address]) };
+    const first = await openAppliance('Cellar', { ...options, peers: [bar.address] });
+    await until('taken', () => first.log.some(({ message }) => message === 'the books were taken from a snapshot'));
+    await first.stop();
+    // The check goes on with the first tick; the store is linked before, and its snapshot comes no further than half.
+    const held = createHeldBulk();
+    held.hold(
+      ({ file, kind, offset }) => file.endsWith('.incoming') && kind === 'write' && offset > 2 * snapshotChunkBytes,
+    );
+    const reaches = new Set([store.address]);
+    const peers = [store.address];
+    const again = await openAppliance('Cellar', { ...options, reaches, peers, bulk: held.bulk, isFirstStart: false });
+    await linked(again, store);
+    expect(alarmsOf(again)).toEqual([]);
+    await until('made anew', () => again.log.some(({ message }) => message === 'the books were made anew'));
+    held.goOn();
+    await equal(store, again);
+    expect(alarmsOf(again).map(({ code }) => code)).toEqual(['snapshot_broken']);
+    const told = again.log.map(({ message }) => message);
+    expect(told.slice(0, told.indexOf('the books were made anew'))).not.toContain('a snapshot is being taken');
+    await expectUnharmed(store, again);
   });
 
   test('of books that a second peer knows otherwise is dropped', async () => {

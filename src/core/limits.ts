@@ -274,7 +274,7 @@ export const snapshotKeepMs = 5 * 60_000;
 export const snapshotMakeMs = 60_000;
 /** Nothing heard of a snapshot that was asked for: that peer knows of none, or is stuck. */
 export const snapshotSilenceMs = 3_000;
-/** No chunk for so long, though the link lives: whoever sends them is stuck. */
+/** None of it made, or no chunk of it there, for so long, though the link lives: its maker is stuck. */
 export const snapshotStallMs = 15_000;
 /** The one whose snapshot came in part is waited for so long before another peer is asked. */
 export const snapshotReturnMs = 10_000;

@@ -7,6 +7,7 @@ import {
   snapshotKeepMs,
   snapshotMakeMs,
   snapshotOpsMin,
+  snapshotStallMs,
   snapshotWindowChunks,
 } from '../core/limits.ts';
 import type { SnapshotChunksMessage, SnapshotMessage } from '../core/message.ts';
@@ -37,6 +38,8 @@ export function createSnapshotGiver({ ports, storage, config }: MeshParts, bulk:
   const waiting = new Set<Link>();
   const given = new Map<Link, Given>();
   let making: Making | null = null;
+  /** How far it was when it was last seen to come on, and when that was. */
+  let came = { bytes: 0, at: 0 };
   let made: Made | null = null;
   let madeAt = Number.NEGATIVE_INFINITY;
   let usedAt = 0;
@@ -64,12 +67,23 @@ export function createSnapshotGiver({ ports, storage, config }: MeshParts, bulk:
     const begun = makeSnapshot({ ...ports, bulk }, storage, { ...config, schema: storage.schema }, finished);
     if ('ok' in begun) return tell(link, { type: 'snapshot_refused', reason: begun.detail });
     making = begun;
+    came = { bytes: 0, at: madeAt };
     waiting.add(link);
     tellMaking(link);
   }
 
   function tellMaking(link: Link): void {
     if (making) tell(link, { type: 'snapshot_making', bytes: making.bytes, bytesDone: making.bytesDone() });
+  }
+
+  /** A disk that does not answer holds up whoever waits, and keeps the database frozen. */
+  function giveUpStuck(of: Making): void {
+    const now = clock.monotonic();
+    const bytes = of.bytesDone();
+    if (bytes > came.bytes) came = { bytes, at: now };
+    if (now - came.at <= snapshotStallMs) return;
+    of.cancel();
+    finished({ ok: false, detail: 'the disk does not answer' });
   }
 
   function finished(result: Made | MakeFailure): void {
@@ -137,6 +151,7 @@ export function createSnapshotGiver({ ports, storage, config }: MeshParts, bulk:
       given.delete(link);
     },
     tick() {
+      if (making) giveUpStuck(making);
       for (const link of waiting) tellMaking(link);
       if (made && clock.monotonic() - usedAt > snapshotKeepMs) drop();
     },

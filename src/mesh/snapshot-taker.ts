@@ -48,7 +48,8 @@ type Fetch = {
   readonly link: Link;
   /** Ops that we lacked when it was asked for. */
   readonly lacking: number;
-  heardAt: number;
+  /** Last heard of, and that it has come on: it is made at first, then it comes. */
+  cameOnAt: number;
   made: { bytes: number; bytesDone: number } | null;
   manifest: SnapshotManifest | null;
   part: SnapshotPart | null;
@@ -111,7 +112,7 @@ export function createSnapshotTaker(parts: MeshParts, bulk: Bulk): SnapshotTaker
     fetch = {
       link,
       lacking: lackingFrom(link),
-      heardAt: now(),
+      cameOnAt: now(),
       made: null,
       manifest: null,
       part: null,
@@ -133,7 +134,7 @@ export function createSnapshotTaker(parts: MeshParts, bulk: Bulk): SnapshotTaker
     const { link } = of;
     refusals.set(link.peerKeyId, now() + snapshotRefusedMs);
     log.info('no snapshot is taken, ops are', { peer: link.peer?.name, reason });
-    if (of.manifest) tell(link, { type: 'snapshot_end', id: of.part?.id ?? '0'.repeat(32) });
+    tell(link, { type: 'snapshot_end', id: of.part?.id ?? '0'.repeat(32) });
     forget(of);
     discard();
     consider();
@@ -174,7 +175,7 @@ export function createSnapshotTaker(parts: MeshParts, bulk: Bulk): SnapshotTaker
   function offered(link: Link, { manifest: text, signature }: SnapshotOfferMessage): void {
     const of = fetchOf(link);
     if (!of || of.manifest) return;
-    of.heardAt = now();
+    of.cameOnAt = now();
     const manifest = parseManifest(text);
     if (!manifest) return giveUp(of, 'its manifest cannot be read: it may be of a newer version');
     const isSigned = crypto.verify(link.connection.peerKey, manifestMessage(text), bytesOf(signature));
@@ -194,7 +195,7 @@ export function createSnapshotTaker(parts: MeshParts, bulk: Bulk): SnapshotTaker
     if (fetch !== of) return part.close();
     of.part = part;
     left = { id: part.id, maker: part.manifest.maker };
-    of.heardAt = now();
+    of.cameOnAt = now();
     compareElsewhere(of, part);
     log.info('a snapshot is being taken', {
       peer: of.link.peer?.name,
@@ -221,7 +222,7 @@ export function createSnapshotTaker(parts: MeshParts, bulk: Bulk): SnapshotTaker
     const of = fetchOf(link);
     const part = of?.part;
     if (!of || !part || part.id !== id || !part.list.isAskedFor(index)) return;
-    of.heardAt = now();
+    of.cameOnAt = now();
     probeLink(of, bytes.length);
     if (!isPacked) return keep(of, part, index, bytes);
     bulk.unpack(bytes, chunkLength(part.manifest, index), (unpacked) =>
@@ -325,11 +326,12 @@ export function createSnapshotTaker(parts: MeshParts, bulk: Bulk): SnapshotTaker
     adopted.check();
     const of = fetch;
     if (of) {
-      const silent = now() - of.heardAt;
+      const stuckMs = now() - of.cameOnAt;
       if (of.isSound && !isOpinionAwaited(of)) guarded(of, () => of.part && take(of, of.part));
-      else if (!of.manifest && silent > snapshotSilenceMs)
+      else if (!of.made && !of.manifest && stuckMs > snapshotSilenceMs)
         giveUp(of, 'it does not answer: it may be of an older version');
-      else if (!of.isWhole && silent > snapshotStallMs) giveUp(of, 'it does not send what it offered');
+      else if (!of.isWhole && stuckMs > snapshotStallMs)
+        giveUp(of, of.manifest ? 'it does not send what it offered' : 'it does not come on with making it');
       return;
     }
     consider();
@@ -345,8 +347,8 @@ export function createSnapshotTaker(parts: MeshParts, bulk: Bulk): SnapshotTaker
     isAwaited: () => fetch !== null || (isReturnAwaited() && [...links.values()].some(hasOffer)),
     making(link, bytes, bytesDone) {
       const of = fetchOf(link);
-      if (!of || of.manifest) return;
-      of.heardAt = now();
+      if (!of || of.manifest || (of.made && bytesDone <= of.made.bytesDone)) return;
+      of.cameOnAt = now();
       of.made = { bytes, bytesDone };
     },
     offered,

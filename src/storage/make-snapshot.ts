@@ -60,22 +60,27 @@ export function makeSnapshot(
   const frozen = storage.freeze();
   if ('detail' in frozen) return { ok: false, detail: frozen.detail };
   let bytesDone = 0;
-  let isCancelled = false;
+  let isOver = false;
   const hashes: string[] = [];
   let copy: OpenFile | undefined;
 
-  function fail(detail: string): void {
+  /** At once, whatever the disk has not answered yet: frozen for long, the database would grow without end. */
+  function leave(): void {
+    isOver = true;
     frozenNow.release();
     copy?.close();
     removeDatabase(path);
-    if (isCancelled) return;
-    isCancelled = true;
+  }
+
+  function fail(detail: string): void {
+    if (isOver) return;
+    leave();
     done({ ok: false, detail });
   }
 
-  /** Callbacks come from the disk: what breaks in one must not end the process. */
+  /** Callbacks come from the disk: what breaks in one must not end the process, and what comes late meets another's file. */
   const guarded = (run: () => void): void => {
-    if (isCancelled) return fail('cancelled');
+    if (isOver) return;
     try {
       run();
     } catch (error) {
@@ -170,8 +175,6 @@ export function makeSnapshot(
   return {
     bytes: 2 * frozen.bytes,
     bytesDone: () => bytesDone,
-    cancel() {
-      isCancelled = true;
-    },
+    cancel: leave,
   };
 }

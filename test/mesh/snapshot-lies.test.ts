@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { assets } from '../../src/assets.ts';
 import type { Heads } from '../../src/core/heads.ts';
 import { snapshotCarriedOpsMax, snapshotChunkBytes, snapshotOpsMin } from '../../src/core/limits.ts';
@@ -332,6 +332,16 @@ describe('C13 a maker that lies', () => {
     await stranger.hears('snapshot_request');
     await stranger.hears('want');
     expect(stranger.messages.filter(({ type }) => type === 'snapshot_request')).toHaveLength(1);
+  });
+
+  test('about making one, and comes no further with it, is asked for ops', async () => {
+    const victim = await openAppliance('Cellar');
+    const stranger = await enter(victim, { heads: { [`${'a'.repeat(26)}.1`]: enough } });
+    await stranger.hears('snapshot_request');
+    const timer = setInterval(() => stranger.send({ type: 'snapshot_making', bytes: 9, bytesDone: 1 }), 50);
+    onTestFinished(() => clearInterval(timer));
+    await stranger.hears('want');
+    expect(victim.log.filter(({ facts }) => facts.reason === 'it does not come on with making it')).toHaveLength(1);
   });
 
   test('of another version of the tables is asked for ops, without an alarm', async () => {

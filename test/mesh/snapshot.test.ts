@@ -5,7 +5,7 @@ import { snapshotChunkBytes, snapshotOpsMin, snapshotStepBytes, snapshotWindowCh
 import { incomingPath, madePath } from '../../src/storage/snapshot-files.ts';
 import { makeSomeone } from '../edges/peer-pair.ts';
 import { until } from '../waiting.ts';
-import { alarmsOf, equal, hasTicket, newFolder, openAppliance, peerOf } from './appliances.ts';
+import { alarmsOf, equal, hasTicket, linked, newFolder, openAppliance, peerOf } from './appliances.ts';
 import { expectUnharmed } from './pair.ts';
 import { openCable } from './proxy.ts';
 import { chunksIn, createHeldBulk, enough, kindsIn, makersWord, opsCameIn, stockUp } from './snapshots.ts';
@@ -88,6 +88,39 @@ describe('B7 sales go on', () => {
     await equal(bar, cellar);
     expect(opsCameIn(cellar.wire.received)).toBe(1);
     expect(hasTicket(cellar, 'while-it-is-copied')).toBe(true);
+  });
+});
+
+describe('B7 a maker whose disk hangs', () => {
+  async function waitingAt() {
+    const held = createHeldBulk();
+    const bar = await openAppliance('Bar', { bulk: held.bulk });
+    await stockUp(bar);
+    held.hold(({ kind, bytes }) => kind === 'read' && bytes === snapshotStepBytes);
+    const store = await openAppliance('Store', { bulk: null, peers: [bar.address] });
+    await equal(bar, store);
+    const cellar = await openAppliance('Cellar', { peers: [bar.address] });
+    await until('waited for', () => peerOf(cellar, bar)?.snapshot?.step === 'making');
+    cellar.appliance.mesh.addPeer(store.address);
+    await linked(cellar, store);
+    return { bar, store, cellar };
+  }
+
+  test('is given up by a newcomer, which takes ops of everybody; its own database is frozen no longer', async () => {
+    const { bar, store, cellar } = await waitingAt();
+    await equal(bar, store, cellar);
+    expect(chunksIn(cellar.wire.received)).toEqual([]);
+    expect(cellar.log.filter(({ message }) => message === 'no snapshot is taken, ops are')[0]?.facts.peer).toBe('Bar');
+    await until('given up', () => bar.log.some(({ message }) => message === 'a snapshot could not be made'));
+    expect(existsSync(madePath(bar.databasePath))).toBe(false);
+  });
+
+  test('and that is revoked meanwhile (B10) is out at the newcomer, too', async () => {
+    const { bar, store, cellar } = await waitingAt();
+    expect(store.appliance.mesh.changePeer(bar.id, { trust: 'revoked' }, 'admin').ok).toBe(true);
+    expect(peerOf(cellar, bar)?.trust).toBe('trusted');
+    await until('heard', () => peerOf(cellar, bar)?.trust === 'revoked');
+    await equal(store, cellar);
   });
 });
 

@@ -13,6 +13,8 @@ import type { OpenFailure } from '../../src/storage/open.ts';
 import { asidePath, incomingPath, madePath, swapSteps } from '../../src/storage/snapshot-files.ts';
 import { applianceTables, booksTables, tablesOf } from '../../src/storage/snapshot-tables.ts';
 import { statementDrafts } from '../../src/storage/voids.ts';
+import { createHeldBulk } from '../mesh/snapshots.ts';
+import { until } from '../waiting.ts';
 import {
   carry,
   edit,
@@ -113,6 +115,29 @@ describe('B3 a snapshot', () => {
     const first = madeWell(other);
     expect(await made(other)).toMatchObject({ ok: false });
     await first;
+  });
+});
+
+describe('B7 a snapshot that is left in the making', () => {
+  test('keeps the database frozen no longer, and what its disk answers late does not meet the next one', async () => {
+    const held = createHeldBulk();
+    const books = openBooks({ bulk: held.bulk });
+    await sellMany(books, 'sold');
+    held.hold(({ file }) => file.endsWith('.snapshot'));
+    const { ports, storage, replicaId } = books;
+    const config = { shop: 'abcdefghijklmnopqrstuvwxyz', replicaId, schema: storage.schema };
+    const left = makeSnapshot(ports, storage, config, () => expect.unreachable('it was left'));
+    if ('ok' in left) throw new Error(left.detail);
+    await until('being written', () => held.heldCount() > 0);
+    left.cancel();
+    expect(existsSync(madePath(books.path))).toBe(false);
+    const next = madeWell(books);
+    held.goOn();
+    const { facts } = await next;
+    const newcomer = openBooks();
+    copyFileSync(madePath(books.path), incomingPath(newcomer.path));
+    expect(await taken(newcomer, facts, replicaId)).toBe(undefined);
+    expect(ticketsOf(newcomer)).toBe(50);
   });
 });
 

@@ -1,5 +1,6 @@
 // The side that has the books: makes a snapshot when one is asked for, keeps it for a while, and sends its chunks. A peer
-// cannot make us wear the disk out: one is made at a time, one a minute at most, and what is fresh is given again.
+// cannot make us wear the disk out: one is made at a time, one a minute at most, and what is fresh is given again, or what
+// somebody still takes.
 
 import { missingCount } from '../core/heads.ts';
 import {
@@ -7,6 +8,7 @@ import {
   snapshotKeepMs,
   snapshotMakeMs,
   snapshotOpsMin,
+  snapshotReturnMs,
   snapshotStallMs,
   snapshotWindowChunks,
 } from '../core/limits.ts';
@@ -42,7 +44,7 @@ export function createSnapshotGiver({ ports, storage, config }: MeshParts, bulk:
   let came = { bytes: 0, at: 0 };
   let made: Made | null = null;
   let madeAt = Number.NEGATIVE_INFINITY;
-  let usedAt = 0;
+  let usedAt = Number.NEGATIVE_INFINITY;
   removeDatabase(madePath(storage.path));
 
   const tell = (link: Link, message: SnapshotMessage): void => link.dispatch({ kind: 'tell', message });
@@ -53,13 +55,16 @@ export function createSnapshotGiver({ ports, storage, config }: MeshParts, bulk:
       return tellMaking(link);
     }
     const isRecent = clock.monotonic() - madeAt < snapshotMakeMs;
-    if (made && (made.id === have || isFresh(made) || isRecent)) return offer(link, made);
+    if (made && (made.id === have || isFresh(made) || isRecent || isTaken())) return offer(link, made);
     if (isRecent) return tell(link, { type: 'snapshot_refused', reason: 'one was made a moment ago: ask for ops' });
     make(link);
   }
 
   /** What has come since then is no more than is sent op by op anyway. */
   const isFresh = ({ facts }: Made): boolean => missingCount(facts.heads, storage.books.heads()) < snapshotOpsMin;
+
+  /** By somebody, perhaps behind a cable that was just pulled: a newer one would take it away, and there is one file. */
+  const isTaken = (): boolean => given.size > 0 || clock.monotonic() - usedAt < snapshotReturnMs;
 
   function make(link: Link): void {
     drop();

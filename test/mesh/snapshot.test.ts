@@ -1,7 +1,13 @@
 import { existsSync } from 'node:fs';
 import Sqlite from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
-import { snapshotChunkBytes, snapshotOpsMin, snapshotStepBytes, snapshotWindowChunks } from '../../src/core/limits.ts';
+import {
+  snapshotChunkBytes,
+  snapshotMakeMs,
+  snapshotOpsMin,
+  snapshotStepBytes,
+  snapshotWindowChunks,
+} from '../../src/core/limits.ts';
 import { incomingPath, madePath } from '../../src/storage/snapshot-files.ts';
 import { makeSomeone } from '../edges/peer-pair.ts';
 import { until } from '../waiting.ts';
@@ -196,5 +202,26 @@ describe('B8 a transfer', () => {
     await equal(bar, cellar, attic);
     expect(new Set(chunksIn(bar.wire.sent).map(({ id }) => id)).size).toBe(1);
     expect(bar.log.filter(({ message }) => message === 'a snapshot was made')).toHaveLength(1);
+  });
+
+  test('is not taken away by a second newcomer, however much has come since: it gets the same, and the rest as ops', async () => {
+    let aheadMs = 0;
+    const bar = await openAppliance('Bar', { haste: 1, clock: { monotonic: () => performance.now() + aheadMs } });
+    await stockUp(bar, 2 * enough);
+    const held = createHeldBulk();
+    held.hold(
+      ({ file, kind, offset }) => file.endsWith('.incoming') && kind === 'write' && offset > 4 * snapshotChunkBytes,
+    );
+    const slow = await openAppliance('Slow', { peers: [bar.address], bulk: held.bulk, haste: 1 });
+    await until('in the middle', () => held.heldCount() > 0);
+    await stockUp(bar, snapshotOpsMin, 'imported');
+    aheadMs += snapshotMakeMs;
+    const other = await openAppliance('Other', { peers: [bar.address] });
+    await equal(bar, other);
+    held.goOn();
+    await equal(bar, slow, other);
+    expect(new Set(chunksIn(bar.wire.sent).map(({ id }) => id)).size).toBe(1);
+    for (const one of [slow, other])
+      expect(one.log.filter(({ message }) => message === 'the books were taken from a snapshot')).toHaveLength(1);
   });
 });

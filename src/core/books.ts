@@ -14,6 +14,8 @@ export type RecordRow = {
   readonly fields: JsonObject;
   /** Every field ever written and not forgotten, also those that are absent now. */
   readonly names: readonly string[];
+  /** Fields with several values, written by edits that did not know of each other; with what each edit that lost wrote. */
+  readonly rivals: readonly { readonly field: string; readonly sets: readonly JsonObject[] }[];
   readonly deleted: boolean;
   /** Changes with every change of the record; equal everywhere. 32 hex digits. */
   readonly version: string;

@@ -39,6 +39,8 @@ export type Membership = {
   readonly revoked: ReadonlySet<string>;
   /** Ids of the revocations that hold. */
   readonly revocations: readonly string[];
+  /** Whether an op was written before its author was revoked, if it is, or is our own. */
+  isInTime(op: Dot): boolean;
   /** Ids of those of one appliance, for whoever takes them back. */
   revocationsOf(replica: string): string[];
   /** What proves membership to those who do not know us yet; 'none' when somebody who was revoked may know it. */
@@ -60,21 +62,32 @@ export function membershipOf(self: string, statements: readonly TrustStatement[]
   let pardoned: ReadonlySet<string> = new Set();
   for (;;) {
     const holding = bySubject(revocations.filter(({ id }) => !pardoned.has(id)));
-    const counting = statements.filter((said) => replicaOf(said.origin) === self || isBeforeAll(said, holding));
+    const isInTime = (op: Dot): boolean => replicaOf(op.origin) === self || isBeforeAll(op, holding);
+    const counting = statements.filter(isInTime);
     const known = reached(self, counting.filter(isTrusted));
     const now = pardonsOf(counting, known, all);
     if (now.size > pardoned.size) {
       pardoned = now;
       continue;
     }
-    return membership(known, [...holding.values()].flat(), counting);
+    return membership(known, [...holding.values()].flat(), counting, isInTime);
   }
+}
+
+/** As above, worked out once for each list of statements. */
+export function rememberMembership(self: string): (statements: readonly TrustStatement[]) => Membership {
+  let known: { statements: readonly TrustStatement[]; membership: Membership } | undefined;
+  return (statements) => {
+    if (known?.statements !== statements) known = { statements, membership: membershipOf(self, statements) };
+    return known.membership;
+  };
 }
 
 function membership(
   known: ReadonlySet<string>,
   holding: readonly Revocation[],
   counting: readonly TrustStatement[],
+  isInTime: (op: Dot) => boolean,
 ): Membership {
   const revoked = new Set(holding.map(({ subject }) => subject));
   const members = new Set([...known].filter((replica) => !revoked.has(replica)));
@@ -84,6 +97,7 @@ function membership(
     members,
     revoked,
     revocations,
+    isInTime,
     revocationsOf: (replica) => [...new Set(holding.filter(({ subject }) => subject === replica).map(({ id }) => id))],
     shopKey: shopKeyOf(known, revocations, counting),
   };

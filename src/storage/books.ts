@@ -20,6 +20,7 @@ import { derivedMovementId } from '../core/facts.ts';
 import { replicaOf } from '../core/heads.ts';
 import type { JsonObject } from '../core/json.ts';
 import { searchCharsMax } from '../core/limits.ts';
+import type { Membership, TrustStatement } from '../core/membership.ts';
 import { mergeRecord } from '../core/merge.ts';
 import { hex, type OpHeader, parseHeader, parsePayload, writtenAtMs } from '../core/op.ts';
 import type { Crypto } from '../ports.ts';
@@ -40,6 +41,7 @@ export type BooksSource = {
   handleIfOpen(): Handle | null;
   /** State as of now: that of the open unit inside a commit. */
   state(): StorageState;
+  membership(statements: readonly TrustStatement[]): Membership;
   pendingStock(product: string): PendingStock | undefined;
   memory: Memory;
   crypto: Crypto;
@@ -121,7 +123,9 @@ function digests(source: BooksSource): Digests {
 
 function recordRow(source: BooksSource, row: RecordTableRow): RecordRow | undefined {
   const { statements } = source.handle();
-  const ops = liveOps(statements, source.state(), row);
+  const state = source.state();
+  const live = liveOps(statements, state, row);
+  const ops = isOfCredentials(row.entity) ? live.filter(source.membership(state.trust).isInTime) : live;
   if (ops.length === 0) return undefined;
   const merged = mergeRecord(ops, JSON.parse(row.seen));
   return {
@@ -129,6 +133,7 @@ function recordRow(source: BooksSource, row: RecordTableRow): RecordRow | undefi
     id: row.id,
     fields: merged.fields,
     names: merged.names,
+    rivals: merged.conflicts.map(({ field, losers }) => ({ field, sets: losers.map(({ set }) => set) })),
     deleted: merged.deleted,
     version: row.version.slice(0, 32),
     createdAt: merged.createdAt,
@@ -139,7 +144,8 @@ function recordRow(source: BooksSource, row: RecordTableRow): RecordRow | undefi
 }
 
 function recordPage(source: BooksSource, entity: RecordEntity, filter: RecordFilter): Page<RecordRow> {
-  const wheres = ['entity = ?', 'id > ?', 'deleted = 0'];
+  const wheres = ['entity = ?', 'id > ?'];
+  if (!isOfCredentials(entity)) wheres.push('deleted = 0');
   const values: (string | number)[] = [entity, filter.after ?? ''];
   if (filter.archived !== undefined) {
     wheres.push('archived = ?');
@@ -166,9 +172,15 @@ function recordPage(source: BooksSource, entity: RecordEntity, filter: RecordFil
     rows,
     filter.limit,
     (row) => row.id,
-    (row) => recordRow(source, row),
+    (row) => {
+      const record = recordRow(source, row);
+      return record?.deleted ? undefined : record;
+    },
   );
 }
+
+/** People and tills: whoever was shut out of the shop must not let anybody in, by whatever way his writing still comes. */
+const isOfCredentials = (entity: string): boolean => entity === 'user' || entity === 'terminal';
 
 function ticketRow(source: BooksSource, row: TicketTableRow): TicketRow | undefined {
   const fact = factOf(source, row.op);

@@ -71,6 +71,8 @@ function* recordDrafts(from: Storage, row: RecordTableRow): Iterable<Draft> {
   const ops = liveOps(from.handle().statements, from.state(), row);
   if (ops.length === 0) return;
   const { live, fields, createdAt } = mergeRecord(ops);
+  // Over there a till of the same id may sell.
+  if (row.entity === 'terminal' && fields['/revoked'] === true) return;
   const lastWriter = new Map<string, RecordOp>();
   for (const op of live) for (const field of Object.keys(op.set)) lastWriter.set(field, op);
   for (const [index, op] of live.entries()) {

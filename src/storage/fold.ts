@@ -62,6 +62,8 @@ function foldTrust(unit: Unit, { origin, number }: Place, { id, stamp }: OpHeade
   const statements = withTrustStatement(unit.state.trust, { ...word, origin, number, id, stamp });
   if (statements === unit.state.trust) return true;
   unit.state.trust = statements;
+  // Which ops on people and tills count may be another matter now.
+  unit.memory.recordsChanged();
   writeMeta(unit.statements, 'trust', statements);
   return true;
 }

@@ -6,6 +6,7 @@ import type { Books } from '../core/books.ts';
 import { tick } from '../core/clock.ts';
 import { type Origin, originOf } from '../core/heads.ts';
 import { commitBytesMax, pageBytes, walBytesAlarm, walBytesSoft } from '../core/limits.ts';
+import { rememberMembership } from '../core/membership.ts';
 import { isSameBytes } from '../core/op.ts';
 import type { Ports, TimerHandle } from '../ports.ts';
 import { finish } from './append.ts';
@@ -109,6 +110,7 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
     handle: openHandle,
     handleIfOpen: () => handle,
     state: () => unit?.state ?? state(),
+    membership: rememberMembership(config.replicaId),
     pendingStock: (product) => unit?.stock.get(product),
     memory,
     crypto,

@@ -14,6 +14,7 @@ const row = (fields: JsonObject, more: Partial<RecordRow> = {}): RecordRow => ({
   id: 'p-1',
   fields,
   names: Object.keys(fields),
+  rivals: [],
   deleted: false,
   version: 'v1',
   createdAt: 1000,

@@ -5,7 +5,7 @@ import { epochOf, type Heads, ofReplica, originOf } from '../../core/heads.ts';
 import { base32 } from '../../core/identity.ts';
 import type { JsonObject } from '../../core/json.ts';
 import { pardonsMax, revokedEpochsMax } from '../../core/limits.ts';
-import { type Membership, membershipOf, type Trust, trustEntity } from '../../core/membership.ts';
+import { type Membership, rememberMembership, type Trust, trustEntity } from '../../core/membership.ts';
 import type { Draft } from '../../core/op.ts';
 import type { Ports, ShopOfKey } from '../../ports.ts';
 import { appendLocal } from '../../storage/append.ts';
@@ -35,16 +35,10 @@ export type Members = {
 };
 
 export function createMembers(ports: Ports, storage: Storage, config: MeshConfig): Members {
-  let seen: unknown;
-  let membership: Membership | undefined;
+  const membership = rememberMembership(config.replicaId);
   let derived: (ShopOfKey & { text: string }) | undefined;
 
-  function now(): Membership {
-    const { trust } = storage.state();
-    if (!membership || trust !== seen) membership = membershipOf(config.replicaId, trust);
-    seen = trust;
-    return membership;
-  }
+  const now = (): Membership => membership(storage.state().trust);
 
   const draft = (payload: JsonObject): Draft => ({ entity: trustEntity, id: base32(ports.random.bytes(15)), payload });
   const say = (...drafts: Draft[]): boolean =>

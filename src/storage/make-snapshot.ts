@@ -24,8 +24,9 @@ export type Made = {
 export type MakeFailure = { readonly ok: false; readonly detail: string };
 
 export type Making = {
+  /** Of the file. A message tells no more than the largest that there may be. */
   readonly bytes: number;
-  /** Of two ways through the file: the copying, then the hashing. */
+  /** Half of what was copied, half of what was hashed. */
   bytesDone(): number;
   cancel(): void;
 };
@@ -173,8 +174,8 @@ export function makeSnapshot(
   }
   throughout(copyPiece, copied);
   return {
-    bytes: 2 * frozen.bytes,
-    bytesDone: () => bytesDone,
+    bytes: frozen.bytes,
+    bytesDone: () => Math.floor(bytesDone / 2),
     cancel: leave,
   };
 }

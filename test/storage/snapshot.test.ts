@@ -1,14 +1,14 @@
 // Snapshots at the level of files: what one holds, that it is of one moment, and the swap of one database for another,
 // cut between any two of its steps.
 
-import { copyFileSync, cpSync, existsSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { snapshotSpareBytes } from '../../src/core/limits.ts';
 import type { SnapshotFacts } from '../../src/core/snapshot.ts';
 import { systemBulk } from '../../src/edges/bulk.ts';
 import { appendLocal } from '../../src/storage/append.ts';
-import { type Made, type MakeFailure, makeSnapshot } from '../../src/storage/make-snapshot.ts';
+import { type Made, type MakeFailure, type Making, makeSnapshot } from '../../src/storage/make-snapshot.ts';
 import type { OpenFailure } from '../../src/storage/open.ts';
 import { asidePath, incomingPath, madePath, swapSteps } from '../../src/storage/snapshot-files.ts';
 import { applianceTables, booksTables, tablesOf } from '../../src/storage/snapshot-tables.ts';
@@ -24,15 +24,25 @@ import {
   openBooks,
   recheckAll,
   rows,
+  shop,
   tryToOpen,
 } from './opened.ts';
 
+function begin(books: OpenedBooks, done: (made: Made | MakeFailure) => void): Making | MakeFailure {
+  const { ports, storage, replicaId } = books;
+  return makeSnapshot(ports, storage, { shop, replicaId, schema: storage.schema }, done);
+}
+
+function begun(books: OpenedBooks, done: (made: Made | MakeFailure) => void): Making {
+  const making = begin(books, done);
+  if ('ok' in making) throw new Error(making.detail);
+  return making;
+}
+
 const made = (books: OpenedBooks): Promise<Made | MakeFailure> =>
   new Promise((resolve) => {
-    const { ports, storage, replicaId } = books;
-    const config = { shop: 'abcdefghijklmnopqrstuvwxyz', replicaId, schema: storage.schema };
-    const begun = makeSnapshot(ports, storage, config, resolve);
-    if ('ok' in begun) resolve(begun);
+    const making = begin(books, resolve);
+    if ('ok' in making) resolve(making);
   });
 
 async function madeWell(books: OpenedBooks): Promise<Made> {
@@ -106,6 +116,19 @@ describe('B3 a snapshot', () => {
     }
   });
 
+  test('B8 tells how far it is in bytes of its file: twice as many, of the largest books, would be no message', async () => {
+    const books = openBooks();
+    await sellMany(books, 'sold');
+    let making: Making | undefined;
+    const result = await new Promise<Made | MakeFailure>((resolve) => {
+      making = begun(books, resolve);
+      expect(making.bytesDone()).toBe(0);
+    });
+    const { size } = statSync(books.path);
+    expect(result).toMatchObject({ ok: true, bytes: size });
+    expect([making?.bytes, making?.bytesDone()]).toEqual([size, size]);
+  });
+
   test('B8 is not made where there is no room, nor two at once; nothing is left behind', async () => {
     const bulk = { ...systemBulk, freeBytes: () => snapshotSpareBytes };
     const books = openBooks({ bulk });
@@ -124,10 +147,7 @@ describe('B7 a snapshot that is left in the making', () => {
     const books = openBooks({ bulk: held.bulk });
     await sellMany(books, 'sold');
     held.hold(({ file }) => file.endsWith('.snapshot'));
-    const { ports, storage, replicaId } = books;
-    const config = { shop: 'abcdefghijklmnopqrstuvwxyz', replicaId, schema: storage.schema };
-    const left = makeSnapshot(ports, storage, config, () => expect.unreachable('it was left'));
-    if ('ok' in left) throw new Error(left.detail);
+    const left = begun(books, () => expect.unreachable('it was left'));
     await until('being written', () => held.heldCount() > 0);
     left.cancel();
     expect(existsSync(madePath(books.path))).toBe(false);
@@ -136,7 +156,7 @@ describe('B7 a snapshot that is left in the making', () => {
     const { facts } = await next;
     const newcomer = openBooks();
     copyFileSync(madePath(books.path), incomingPath(newcomer.path));
-    expect(await taken(newcomer, facts, replicaId)).toBe(undefined);
+    expect(await taken(newcomer, facts, books.replicaId)).toBe(undefined);
     expect(ticketsOf(newcomer)).toBe(50);
   });
 });

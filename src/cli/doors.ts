@@ -22,6 +22,13 @@ export type Doors = {
   close(): Promise<void>;
 };
 
+/** Under which it answers, besides localhost and every address. */
+export const namesOf = ({ hosts, host }: Settings): string[] => [
+  ...namesOfMachine(hostname()),
+  ...hosts,
+  ...(host ? [host] : []),
+];
+
 const startingText = JSON.stringify({
   title: 'The appliance is starting.',
   status: 503,
@@ -43,7 +50,7 @@ export async function openDoors(
   const { host, port, meshPort } = settings;
   let answer = startingAnswer;
   let appliance: Appliance | undefined;
-  const isHostAllowed = createHostRule([...namesOfMachine(hostname()), ...settings.hosts, ...(host ? [host] : [])]);
+  const isHostAllowed = createHostRule(namesOf(settings));
   const listener = createRequestListener((request, visit) => answer(request, visit), log, isHostAllowed);
   const { corsOrigins, httpsOnly } = settings;
   const onUpgrade = createUpgradeListener({ isHostAllowed, corsOrigins, httpsOnly }, log);

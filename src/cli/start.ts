@@ -7,14 +7,12 @@ import type { Settings } from '../config.ts';
 import { hex } from '../core/op.ts';
 import { systemBulk } from '../edges/bulk.ts';
 import { createHttpApp } from '../edges/http/app.ts';
-import { keepCertificate } from '../edges/identity.ts';
 import { createLog } from '../edges/log.ts';
-import { createCertificate } from '../edges/peer/certificate.ts';
-import type { Credentials } from '../edges/peer/channel.ts';
 import { createTransport } from '../edges/peer/transport.ts';
 import { makeRoomForShortLived, releaseAtRest } from '../edges/rest.ts';
 import { systemClock, systemRandom, systemTimers } from '../edges/system.ts';
 import type { Discovery, Log } from '../ports.ts';
+import { certificateOf } from './certificate.ts';
 import { type Change, createChange } from './change.ts';
 import { openClaim } from './claim-code.ts';
 import { closeConsoleDoor, openConsoleDoor } from './console.ts';
@@ -101,7 +99,7 @@ type Again = (before: Serving, last: () => void) => void;
 
 async function serve(settings: Settings, house: House, again: Again): Promise<Serving | Refused> {
   const log = createLog(settings.logLevel, process.stderr.isTTY === true);
-  const credentials = await credentialsOf(house);
+  const credentials = await certificateOf(settings, house);
   if ('detail' in credentials) return refused(credentials.detail);
   const opened = await openDoors(settings, credentials, { log, timers: systemTimers });
   if (!opened.ok) return opened;
@@ -159,14 +157,6 @@ async function discoveryOf(settings: Settings, log: Log): Promise<Discovery | un
   const { createDiscovery } = await import('../edges/discovery/discovery.ts');
   const system = { timers: systemTimers, clock: systemClock, random: systemRandom };
   return createDiscovery({ ...system, log, port: mdnsPort, interfaces: mdnsInterfaces });
-}
-
-/** The certificate is made once and kept: making one takes a moment and a library that is loaded for it alone. */
-async function credentialsOf({ folder, identity }: House): Promise<Credentials | { detail: string }> {
-  const { privateKeyPem, replicaId } = identity;
-  if (identity.certificatePem) return { privateKeyPem, certificatePem: identity.certificatePem };
-  const certificatePem = await createCertificate(privateKeyPem, replicaId);
-  return keepCertificate(folder, certificatePem) ?? { privateKeyPem, certificatePem };
 }
 
 /** From here on requests are answered. */

@@ -161,6 +161,9 @@ export const pageCacheBytes = 12 * MiB;
 export const historyRowsMax = 100_000;
 export const historyDaysMax = 30;
 
+/** Addresses of this machine that its certificate names, beside its names. */
+export const certificateAddressesMax = 32;
+
 // Trust
 
 /** Statements of one kind by one appliance on who is of the shop: each of the largest number of peers eight times. */

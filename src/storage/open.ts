@@ -64,7 +64,8 @@ export function shopOfBooks(open: OpenDatabase, path: string): string | undefine
   if (!existsSync(path)) return undefined;
   let database: BetterSqlite3.Database | undefined;
   try {
-    database = open(path, { readonly: true });
+    // Whoever opens it to read alone leaves files beside it that it may not remove.
+    database = open(path, { readonly: false });
     const row = database.prepare("SELECT value FROM meta WHERE key = 'shop' AND EXISTS (SELECT 1 FROM origins)").get();
     return row === undefined ? undefined : String(JSON.parse((row as { value: string }).value));
   } catch {

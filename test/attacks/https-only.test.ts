@@ -1,5 +1,7 @@
 // F11: with --https-only nothing that is secret goes over the plain port, and nothing leads there.
 
+import https from 'node:https';
+import { hostname } from 'node:os';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { node, runToEnd } from '../built-file.ts';
 import { adminToken, ask, password, startTarget, type Target, upgrade } from './target.ts';
@@ -52,6 +54,21 @@ describe('F11 with --https-only', () => {
     ];
     expect(ofPlain.text).toMatch(/^-----BEGIN CERTIFICATE-----/);
     expect(ofTls.text).toBe(ofPlain.text);
+  });
+
+  test('F11 who has imported its certificate is sure of it, under the names and addresses that are its own', async () => {
+    const ca = (await ask(target, '/certificate.pem')).text;
+    const get = (host: string, servername = host): Promise<number | string | undefined> =>
+      new Promise((resolve) => {
+        const asked = { host, port: target.meshPort, path: '/healthz', ca, servername, agent: false };
+        https
+          .get(asked, (response) => resolve(response.resume().statusCode))
+          .on('error', ({ code }: NodeJS.ErrnoException) => resolve(code));
+      });
+    expect([await get('localhost'), await get('127.0.0.1', ''), await get('127.0.0.1', hostname())]).toEqual([
+      200, 200, 200,
+    ]);
+    expect(await get('127.0.0.1', 'other.example')).toBe('ERR_TLS_CERT_ALTNAME_INVALID');
   });
 
   test('F11 the console still reaches it: its own token never leaves the machine', async () => {

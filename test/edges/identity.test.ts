@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { base32, replicaIdOf } from '../../src/core/identity.ts';
 import { keepCertificate, openIdentity } from '../../src/edges/identity.ts';
-import { createCertificate } from '../../src/edges/peer/certificate.ts';
+import { createCertificate, isCertificateFor } from '../../src/edges/peer/certificate.ts';
 import { createSystemCrypto, systemRandom } from '../../src/edges/system.ts';
 
 const systemCrypto = createSystemCrypto();
@@ -88,6 +88,22 @@ describe('identity.json', () => {
     opened(other);
     keepCertificate(other, certificate);
     expect(opened(other).identity.certificatePem).toBeNull();
+  });
+
+  test('its certificate is good for the names and addresses that it was made for', async () => {
+    const { identity } = opened(emptyFolder());
+    const { privateKeyPem, replicaId } = identity;
+    const certificate = await createCertificate(privateKeyPem, replicaId, [
+      'localhost',
+      'till.local',
+      '10.0.0.7',
+      '::1',
+    ]);
+    expect(isCertificateFor(certificate, ['till.local', 'localhost', '::1', '10.0.0.7'])).toBe(true);
+    for (const other of ['other.local', '10.0.0.8', 'local']) {
+      expect([other, isCertificateFor(certificate, ['localhost', other])]).toEqual([other, false]);
+    }
+    expect(isCertificateFor(await createCertificate(privateKeyPem, replicaId), ['localhost'])).toBe(false);
   });
 
   test('members that another version added are kept, and do not count', () => {

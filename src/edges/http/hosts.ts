@@ -28,6 +28,10 @@ export function namesOfMachine(hostname: string): string[] {
   return [hostname, first, `${first}.local`].filter((name) => name !== '' && name !== '.local');
 }
 
+/** Without what no certificate can name. */
+export const namesForCertificate = (names: readonly string[]): string[] =>
+  [...new Set(['localhost', ...names.map(plainName)])].filter((name) => isIP(name) > 0 || /^[a-z0-9.-]+$/.test(name));
+
 const hostPattern = /^(?:\[([0-9a-f:.]+)(?:%[\w.~-]+)?\]|([^\s:/\\@?#[\]]+))(?::[0-9]{1,5})?$/i;
 
 const isKnown = (name: string, known: ReadonlySet<string>): boolean => isIP(name) === 4 || known.has(plainName(name));

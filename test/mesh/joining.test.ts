@@ -157,8 +157,12 @@ describe('books of one’s own', () => {
     const first = await openAppliance('A');
     const second = await openAppliance('B', { reaches });
     const bar = await openAlone('Bar', shops.bar);
+    // Each in a millisecond of its own.
+    const goOn = (now = Date.now()) => until('the clock goes on', () => Date.now() > now);
     await second.put('tea', { name: 'Old name', price: 1 });
+    await goOn();
     await bar.put('tea', { name: 'New name', price: 2 });
+    await goOn();
     await second.put('tea', { name: 'Old name', price: 3 });
     await first.sell('same');
     await second.sell('same', { total: 999 });

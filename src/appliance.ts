@@ -44,6 +44,8 @@ export type ApplianceConfig = {
   home: string | null;
   /** How far it had written when it was last stopped in order; null where that is not known. */
   wroteUpTo: Dot | null;
+  /** The highest epoch under which it is known to have written; 0 for none. Lost books, or older ones, go on above it. */
+  epoch: number;
   /** In order; from assets.ts. */
   migrations: readonly Migration[];
   /** Our own HTTP and mesh port, for status and HELLO; 0 where there is none. */
@@ -69,8 +71,8 @@ export type Appliance = {
   accept(connection: Connection): void;
   /** Whether writes are possible now, and if not, a sentence that says why. */
   readiness(): { ready: true } | { ready: false; detail: string };
-  /** The last op that it has written itself; null when there is none. */
-  wroteUpTo(): Dot | null;
+  /** Epoch, the last op that it has written itself under it, if any, and whether its books hold anybody's word. */
+  soFar(): { epoch: number; wroteUpTo: Dot | null; isInUse: boolean };
   /** Closes links and the database; calls back nothing any more. */
   stop(): void;
 };
@@ -126,11 +128,11 @@ export function createAppliance(
       const trouble = storage.trouble();
       return trouble ? { ready: false, detail: trouble.detail } : { ready: true };
     },
-    wroteUpTo() {
+    soFar() {
       const { origins, epoch } = storage.state();
       const origin = originOf(replicaId, epoch);
       const number = origins.get(origin)?.head ?? 0;
-      return number > 0 ? { origin, number } : null;
+      return { epoch, wroteUpTo: number > 0 ? { origin, number } : null, isInUse: origins.size > 0 };
     },
     stop() {
       mesh.stop();
@@ -146,10 +148,13 @@ function openConfig(ports: Ports, config: ApplianceConfig, replicaId: string): O
     shop: config.shop,
     replicaId,
     newFeedId: base32(ports.random.bytes(10)),
-    newEpoch: config.isFirstStart ? 1 : epochAfterLoss(ports.clock.now()),
+    newEpoch: config.isFirstStart
+      ? 1
+      : Math.min(Math.max(epochAfterLoss(ports.clock.now()), config.epoch + 1), epochMax),
     starts: config.starts,
     home: config.home,
     wroteUpTo: config.wroteUpTo,
+    epoch: config.epoch,
     chance: ports.random.fraction(),
   };
 }

@@ -113,6 +113,24 @@ async function openShop(runtime?: Runtime) {
   return { places, bar, cellar };
 }
 
+function removeBooks({ data }: Place): void {
+  for (const name of ['books.db', 'books.db-wal', 'books.db-shm']) rmSync(join(data, name), { force: true });
+}
+
+/** Path of a copy of the books, made while the appliance runs. */
+async function backupOf({ data }: Place): Promise<string> {
+  const backup = `${data}-backup.db`;
+  const live = new Sqlite(join(data, 'books.db'), { readonly: true });
+  await live.backup(backup);
+  live.close();
+  return backup;
+}
+
+function putBack(place: Place, backup: string): void {
+  removeBooks(place);
+  renameSync(backup, join(place.data, 'books.db'));
+}
+
 describe('an installer at the console', () => {
   test.each([node, bun].filter(({ isHere }) => isHere))(
     'B3 types a code on a second appliance ($name), which then holds the whole books',
@@ -342,21 +360,99 @@ describe('disks', () => {
     expect((await restored.status()).alarms.map(({ code }) => code)).toContain('restored_copy');
   });
 
+  test('F9 B2 a backup made while it ran, and put back after a power cut, goes on under a new epoch: its peers are equal without it', async () => {
+    const { places, bar, cellar } = await openShop();
+    const atticPlace = newPlace();
+    const attic = await atticPlace.start('attic');
+    await atticPlace.run('join', await codeOf(places.bar), '--peer', bar.mesh);
+    await cellar.sell('early');
+    await equal(bar, cellar, attic);
+    await attic.stop();
+    const backup = await backupOf(places.cellar);
+    await cellar.sell('late');
+    await equal(bar, cellar);
+    cellar.kill();
+    await cellar.stop();
+    await bar.stop();
+    putBack(places.cellar, backup);
+    // What it sold before the cut is at Bar alone, what it sells now at Attic; then it dies for good.
+    const atticBack = await atticPlace.start('attic');
+    const restored = await places.cellar.start('cellar', '--peer', atticBack.mesh);
+    await restored.sell('after');
+    await until('sold at Attic', () => atticBack.hasTicket('after'));
+    restored.kill();
+    await restored.stop();
+    const barBack = await places.bar.start('bar', '--peer', atticBack.mesh);
+    await equal(barBack, atticBack);
+    expect([await barBack.hasTicket('after'), await atticBack.hasTicket('late')]).toEqual([true, true]);
+  });
+
+  test('F9 B2 a whole older folder, put back in the place of the newer one, goes on under a new epoch', async () => {
+    const place = newPlace();
+    const first = await place.start('one');
+    await first.sell('early');
+    await first.stop();
+    const backup = `${place.data}-backup`;
+    cpSync(place.data, backup, { recursive: true });
+    const second = await place.start('one');
+    await second.sell('late');
+    const before = Object.keys((await second.digest()).heads);
+    await second.stop();
+    for (const name of readdirSync(place.data)) rmSync(join(place.data, name), { recursive: true });
+    cpSync(backup, place.data, { recursive: true });
+    const restored = await place.start('one');
+    await restored.sell('after');
+    expect(Object.keys((await restored.digest()).heads).filter((origin) => !before.includes(origin))).toHaveLength(1);
+  });
+
+  test('B2 books that are lost twice within an hour do not get one epoch twice', async () => {
+    const place = newPlace();
+    const epochs: string[][] = [];
+    for (const count of [1, 2, 3]) {
+      const one = await place.start('one');
+      await one.sell(`t${count}`);
+      epochs.push(Object.keys((await one.digest()).heads));
+      await one.stop();
+      removeBooks(place);
+    }
+    expect(new Set(epochs.flat()).size).toBe(3);
+  });
+
+  test('B1 books that are lost are filled again by the peers, also where the shop key was left out since', async () => {
+    const key = { TILLMESH_SHOP_KEY: 'k'.repeat(40) };
+    const bar = await newPlace(node, undefined, key).start('bar');
+    const place = newPlace(node, undefined, key);
+    const cellar = await place.start('cellar', '--peer', bar.mesh);
+    await cellar.sell('early');
+    await equal(bar, cellar);
+    await cellar.stop();
+    removeBooks(place);
+    const again = await newPlace(node, place.data).start('cellar', '--peer', bar.mesh);
+    await equal(bar, again);
+    expect(await again.hasTicket('early')).toBe(true);
+  });
+
+  test('a move to another shop that cannot be finished ends the process with a sentence and a failure', async () => {
+    const [barPlace, cellarPlace] = [newPlace(), newPlace()];
+    const bar = await barPlace.start('bar');
+    const ended = cellarPlace.run('start', '--port', '0', '--mesh-port', '0', '--no-mdns', '--host', '127.0.0.1');
+    await until('it runs', () => existsSync(join(cellarPlace.data, 'console.json')));
+    // In the way of its next version.
+    mkdirSync(join(cellarPlace.data, 'identity.json.partial'));
+    void cellarPlace.run('join', await codeOf(barPlace), '--peer', bar.mesh);
+    expect(await ended).toMatchObject({ code: 1, stderr: expect.stringContaining('cannot be written') });
+  });
+
   test('F9 B2 a backup made while it ran, and put back after it, goes on under a new epoch as well', async () => {
     const { places, bar, cellar } = await openShop();
     await cellar.sell('early');
-    const backup = `${places.cellar.data}-backup.db`;
-    const live = new Sqlite(join(places.cellar.data, 'books.db'), { readonly: true });
-    await live.backup(backup);
-    live.close();
+    const backup = await backupOf(places.cellar);
     await cellar.sell('late');
     await equal(bar, cellar);
     const before = Object.keys((await cellar.digest()).heads);
     await bar.stop();
     await cellar.stop();
-    for (const name of ['books.db', 'books.db-wal', 'books.db-shm'])
-      rmSync(join(places.cellar.data, name), { force: true });
-    renameSync(backup, join(places.cellar.data, 'books.db'));
+    putBack(places.cellar, backup);
     const restored = await places.cellar.start('cellar');
     await restored.sell('after');
     const news = Object.keys((await restored.digest()).heads).filter((origin) => !before.includes(origin));

@@ -105,6 +105,22 @@ async function occupiedPort(): Promise<string> {
   return String((server.address() as AddressInfo).port);
 }
 
+test('a first start that was cut off before its books held a byte is begun again', async () => {
+  const place = await usedPlace();
+  const path = join(place.data, 'identity.json');
+  const identity = JSON.parse(readFileSync(path, 'utf8'));
+  for (const [starts, isRefused] of [
+    [1, true],
+    [0, false],
+  ] as const) {
+    writeFileSync(path, JSON.stringify({ ...identity, starts }));
+    for (const name of readdirSync(place.data)) if (name.startsWith('books.db')) rmSync(join(place.data, name));
+    writeFileSync(join(place.data, 'books.db'), '');
+    if (isRefused) expect((await place.run('start')).stderr).toContain('its books are lost');
+    else await (await place.start()).stop();
+  }
+});
+
 describe('refused, with nothing changed', () => {
   test.each(['--port', '--mesh-port'])('%s in use, on books that are in use', async (flag) => {
     const place = await usedPlace();

@@ -85,9 +85,9 @@ function takeHouse(
   if (unfinished) return refused(unfinished.detail);
   const opened = openIdentity(folder, sources, { mayCreate: !isHouse(folder) });
   if (!opened.ok) return refused(opened.detail);
-  const emptied = emptiedBooks(folder);
-  if (emptied) return emptied;
   const { identity, isNew } = opened;
+  const emptied = identity.starts > 0 ? emptiedBooks(folder) : undefined;
+  if (emptied) return emptied;
   if (isNew) traces.identityMade();
   const shopKey = settings.shopKey === null ? null : crypto.shopOfKey(settings.shopKey);
   const home = homeOf(folder);
@@ -101,8 +101,7 @@ function takeHouse(
     isFirstStart: isNew,
     home,
     starts: identity.starts + 1,
-    // A key makes the shop of books that hold no word yet; later it may change, or be left out.
-    shop: identity.joinedShop ?? shopOfBooks(openDatabase, databasePath) ?? shopKey?.shop ?? identity.ownShop,
+    shop: shopOf(identity, shopOfBooks(openDatabase, databasePath), shopKey),
     shopKey,
     crypto,
     openDatabase,
@@ -111,11 +110,24 @@ function takeHouse(
 }
 
 /** To be called when the books are open. A disk that takes no note of it is found out by what is written next. */
-export const noteOpened = ({ folder, starts }: House): void => void noteStart(folder, starts);
+export const noteOpened = (house: House, appliance: Appliance): void =>
+  void noteStart(house.folder, { starts: house.starts, ...knownOf(house, appliance) });
 
 /** To be called when the books are about to be closed in order. */
-export const noteClosing = ({ folder }: House, appliance: Appliance): void =>
-  void noteStop(folder, appliance.wroteUpTo());
+export const noteClosing = (house: House, appliance: Appliance): void =>
+  void noteStop(house.folder, { wroteUpTo: appliance.soFar().wroteUpTo, ...knownOf(house, appliance) });
+
+function knownOf({ identity, shop }: House, appliance: Appliance): Pick<Identity, 'epoch' | 'shopInUse'> {
+  const { epoch, isInUse } = appliance.soFar();
+  return { epoch: Math.max(epoch, identity.epoch), shopInUse: isInUse ? shop : identity.shopInUse };
+}
+
+/** A key makes the shop of books that hold no word yet; later it may change, or be left out. */
+const shopOf = (
+  { joinedShop, shopInUse, ownShop }: Identity,
+  ofBooks: string | undefined,
+  key: ShopOfKey | null,
+): string => joinedShop ?? ofBooks ?? shopInUse ?? key?.shop ?? ownShop;
 
 /** SQLite takes a file of no bytes for a new database: without this, a shop's day could be gone and nobody told. */
 function emptiedBooks(folder: string): Refused | undefined {
@@ -192,6 +204,7 @@ export const applianceConfig = (
   starts: house.starts,
   home: `${house.home.folder} ${house.home.machine}`,
   wroteUpTo: house.identity.wroteUpTo,
+  epoch: house.identity.epoch,
   migrations: assets.migrations,
   port: ports.port,
   meshPort: ports.meshPort,

@@ -66,10 +66,10 @@ async function keepServing(settings: Settings, house: House): Promise<Running | 
   const again: Again = (before, last) => {
     serving = (async () => {
       await before.stop(last);
-      const reopened = isStopping ? refused('stopping') : reopenHouse(settings, house);
-      if (!reopened.ok) return reopened;
+      if (isStopping) return refused('stopping');
+      const reopened = reopenHouse(settings, house);
       const { port, meshPort } = before;
-      const next = await serve({ ...settings, port, meshPort }, reopened.house, again);
+      const next = reopened.ok ? await serve({ ...settings, port, meshPort }, reopened.house, again) : reopened;
       // Whoever supervises us starts us again.
       if (!next.ok && !isStopping) before.log.error('stopping: it cannot serve again', { detail: next.detail });
       if (!next.ok && !isStopping) process.exit(1);
@@ -126,7 +126,7 @@ async function serve(settings: Settings, house: House, again: Again): Promise<Se
     await doors.close();
     return refused(appliance.detail);
   }
-  noteOpened(house);
+  noteOpened(house, appliance);
   const shown = openHttp(settings, house, appliance, doors, credentials.certificatePem, log, change);
   makeRoomForShortLived();
   const rest = releaseAtRest({ timers: systemTimers });

@@ -53,7 +53,7 @@ async function askClosed(settings: Settings, house: House, { path, body }: Token
     applianceConfig({ ...settings, peers: [] }, house, { port: 0, meshPort: 0 }),
   );
   if ('detail' in appliance) return refused(appliance.detail);
-  noteOpened(house);
+  noteOpened(house, appliance);
   const token = Buffer.from(systemRandom.bytes(32)).toString('base64url');
   const adminTokenHash = Buffer.from(crypto.sha256(token)).toString('hex');
   const { version, publicFiles } = assets;

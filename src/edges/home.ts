@@ -15,7 +15,7 @@ function folderMark(folder: string): string {
   return `${ino} ${Math.trunc(birthtimeMs)}`;
 }
 
-/** What is burnt in, where it can be read: serial of the board, and addresses of network cards that are soldered on. */
+/** What is burnt in, where it can be read: serial of the board, and the own addresses of network cards that are soldered on. */
 function machineMark(): string {
   const serials = [
     '/sys/firmware/devicetree/base/serial-number',
@@ -37,8 +37,15 @@ function cardAddresses(): string[] {
       const device = textOf(`${network}/${card}/device/uevent`);
       return device !== '' && !device.includes('DEVTYPE=usb');
     })
-    .map((card) => textOf(`${network}/${card}/address`))
+    .map(ownAddress)
     .sort();
+}
+
+/** Radio cards are given one by chance while they look for a network; others may be given one by their owner. */
+function ownAddress(card: string): string {
+  const ofRadio = textOf(`${network}/${card}/phy80211/macaddress`);
+  if (ofRadio !== '') return ofRadio;
+  return textOf(`${network}/${card}/addr_assign_type`) === '0' ? textOf(`${network}/${card}/address`) : '';
 }
 
 function textOf(path: string): string {

@@ -37,6 +37,10 @@ export type Identity = {
   readonly starts: number;
   /** How far it had written when it was last stopped in order. */
   readonly wroteUpTo: Dot | null;
+  /** The highest under which it is known to have written; 0 before it did. */
+  readonly epoch: number;
+  /** Of which its books were when there was a word in them: should they be lost, they are filled again from there. */
+  readonly shopInUse: string | null;
   /** Self-made, of this key; null before one was. */
   readonly certificatePem: string | null;
 };
@@ -66,6 +70,8 @@ type IdentityFile = JsonObject & {
   certificate: string | null;
   starts: number;
   wroteUpTo: Dot | null;
+  epoch: number;
+  shopInUse: string | null;
 };
 
 /** Raised when an older Tillmesh must not touch the file; a new member alone is no reason. */
@@ -95,6 +101,8 @@ export function openIdentity(
     certificate: null,
     starts: 0,
     wroteUpTo: null,
+    epoch: 0,
+    shopInUse: null,
   };
   const failure = writeIdentity(folder, file);
   return failure ?? { ok: true, identity: identityOf(file, privateKey, sources.sha256), isNew: true };
@@ -105,12 +113,16 @@ export const keepShop = (folder: string, joinedShop: string): IdentityFailure | 
   changeFile(folder, { joinedShop, formerId: null, wroteUpTo: null });
 
 /** To be noted once the books are open: a start that fails has changed nothing. */
-export const noteStart = (folder: string, starts: number): IdentityFailure | undefined =>
-  changeFile(folder, { starts });
+export const noteStart = (
+  folder: string,
+  noted: Pick<Identity, 'starts' | 'epoch' | 'shopInUse'>,
+): IdentityFailure | undefined => changeFile(folder, noted);
 
 /** To be noted at the end of a stop in order: books that know less at the next start are an older copy. */
-export const noteStop = (folder: string, wroteUpTo: Dot | null): IdentityFailure | undefined =>
-  changeFile(folder, { wroteUpTo });
+export const noteStop = (
+  folder: string,
+  noted: Pick<Identity, 'wroteUpTo' | 'epoch' | 'shopInUse'>,
+): IdentityFailure | undefined => changeFile(folder, noted);
 
 /** A key that nobody has had: `replicaId` is known before `keep` puts it in the place of the present one. */
 export function newKey(
@@ -137,9 +149,7 @@ export function keepCertificate(folder: string, certificatePem: string): Identit
 /** Reads again before it writes: another command may have changed the file since. */
 function changeFile(
   folder: string,
-  change: Partial<
-    Pick<IdentityFile, 'privateKey' | 'formerId' | 'joinedShop' | 'certificate' | 'starts' | 'wroteUpTo'>
-  >,
+  change: Partial<Pick<IdentityFile, 'privateKey' | 'certificate'> & Omit<Identity, 'signer' | 'ownShop'>>,
 ): IdentityFailure | undefined {
   const read = readIdentity(folder);
   return read.ok ? writeIdentity(folder, { ...read.file, ...change }) : read;
@@ -162,6 +172,8 @@ function identityOf(file: IdentityFile, privateKey: KeyObject, sha256: Sha256): 
     formerId: file.formerId,
     starts: file.starts,
     wroteUpTo: file.wroteUpTo,
+    epoch: file.epoch,
+    shopInUse: file.shopInUse,
     certificatePem: isCertificateOf(file.certificate, privateKey) ? file.certificate : null,
   };
 }
@@ -199,6 +211,7 @@ function readIdentity(folder: string): ReadIdentity | IdentityFailure {
   const privateKey = parsePrivateKey(String(file.privateKey));
   if (!privateKey) return malformed(path, 'holds no private key of the kind P-256');
   const { joinedShop = null, formerId = null, certificate = null, starts = 0, wroteUpTo = null } = file;
+  const { epoch = 0, shopInUse = null } = file;
   const whole = {
     ...file,
     joinedShop,
@@ -206,6 +219,8 @@ function readIdentity(folder: string): ReadIdentity | IdentityFailure {
     certificate,
     wroteUpTo: isDot(wroteUpTo) ? wroteUpTo : null,
     starts,
+    epoch,
+    shopInUse,
   };
   return { ok: true, file: whole as IdentityFile, privateKey };
 }
@@ -226,7 +241,9 @@ function wrongMember(file: JsonObject): string | undefined {
   if (typeof file.ownShop !== 'string' || !/^[a-z2-7]{26}$/.test(file.ownShop)) return 'ownShop';
   if (!isIdOrAbsent(file.joinedShop)) return 'joinedShop';
   if (!isIdOrAbsent(file.formerId)) return 'formerId';
-  if (file.starts !== undefined && !Number.isSafeInteger(file.starts)) return 'starts';
+  if (!isIdOrAbsent(file.shopInUse)) return 'shopInUse';
+  for (const count of ['starts', 'epoch'])
+    if (file[count] !== undefined && !Number.isSafeInteger(file[count])) return count;
   return isTextOrAbsent(file.certificate) ? undefined : 'certificate';
 }
 

@@ -2,6 +2,7 @@
 
 import { existsSync, statSync } from 'node:fs';
 import type BetterSqlite3 from 'better-sqlite3';
+import { epochOf } from '../core/heads.ts';
 import { epochMax, pageBytes, pageCacheBytes } from '../core/limits.ts';
 import type { Dot } from '../core/op.ts';
 import type { OpenDatabase } from '../ports.ts';
@@ -23,6 +24,7 @@ export type OpenConfig = {
   /** This folder on this machine; null where that is not known. */
   readonly home: string | null;
   readonly wroteUpTo: Dot | null;
+  readonly epoch: number;
   /** In [0, 1): so that two copies of one disk do not choose the same epoch. */
   readonly chance: number;
 };
@@ -118,6 +120,7 @@ function claim(statements: Statements, config: OpenConfig): OpenFailure | undefi
     writeMeta(statements, 'epoch', config.newEpoch);
     writeMeta(statements, 'starts', config.starts);
     writeMeta(statements, 'home', config.home);
+    writeMeta(statements, 'file', fileMark(config));
     statements.commit.run();
     return undefined;
   }
@@ -135,14 +138,26 @@ function claim(statements: Statements, config: OpenConfig): OpenFailure | undefi
 /** Epochs from which a copy chooses its next one. */
 const epochChoices = 1000;
 
+/** A copy has an inode and a time of birth of its own; what is renamed keeps both. Null where no home is kept, either. */
+function fileMark({ home, path }: OpenConfig): string | null {
+  if (home === null) return null;
+  const { ino, birthtimeMs } = statSync(path);
+  return `${ino} ${Math.trunc(birthtimeMs)}`;
+}
+
 /** Books that are a copy, as far as can be told from here, go on under a new epoch: nothing of it is written before. */
 function noteStart(statements: Statements, config: OpenConfig): undefined {
   const { starts, home } = config;
   if (starts === null) return;
   const before = readMeta<number | null>(statements, 'starts', null);
   const homeBefore = readMeta<string | null>(statements, 'home', null);
-  // The same start goes on: the database was opened again after its disk had failed.
-  if (before === starts && homeBefore === home) return;
+  const fileBefore = readMeta<string | null>(statements, 'file', null);
+  const file = fileMark(config);
+  // The same start goes on: the database was opened again after its disk had failed, or another file took its place.
+  if (before === starts && homeBefore === home) {
+    if (fileBefore !== file) writeMeta(statements, 'file', file);
+    return;
+  }
   const state = loadState(statements, config.replicaId);
   const { wroteUpTo } = config;
   const isOlder = wroteUpTo !== null && (state.origins.get(wroteUpTo.origin)?.head ?? 0) < wroteUpTo.number;
@@ -151,14 +166,18 @@ function noteStart(statements: Statements, config: OpenConfig): undefined {
   statements.begin.run();
   writeMeta(statements, 'starts', starts);
   writeMeta(statements, 'home', home);
-  const isElsewhere = homeBefore !== null && homeBefore !== home;
+  writeMeta(statements, 'file', file);
+  const isElsewhere = isAnother(homeBefore, home) || isAnother(fileBefore, file);
   if (isOther || isElsewhere) {
-    const wanted = state.epoch + 1 + Math.floor(config.chance * epochChoices);
+    const known = Math.max(state.epoch, config.epoch, wroteUpTo === null ? 0 : epochOf(wroteUpTo.origin));
+    const wanted = known + 1 + Math.floor(config.chance * epochChoices);
     writeMeta(statements, 'epoch', Math.min(wanted, epochMax));
     writeMeta(statements, 'copied_at_start', starts);
   }
   statements.commit.run();
 }
+
+const isAnother = (before: string | null, now: string | null): boolean => before !== null && before !== now;
 
 const sentences: Record<string, [code: string, sentence: string]> = {
   SQLITE_CANTOPEN: [

@@ -64,6 +64,7 @@ export function openShop(options: ShopOptions = {}): TestShop {
     starts: null,
     home: null,
     wroteUpTo: null,
+    epoch: 0,
     migrations: assets.migrations,
     port: 0,
     meshPort: 0,

@@ -64,6 +64,8 @@ export type ApplianceOptions = {
   /** A folder to keep after the stop, for another start on it. */
   folder?: string;
   isFirstStart?: boolean;
+  /** Under which it is known to have written. */
+  epoch?: number;
   formerId?: string;
   openDatabase?: OpenDatabase;
   /** Null: an appliance that knows no snapshots. */
@@ -134,6 +136,7 @@ export async function openAppliance(name: string, options: ApplianceOptions = {}
       starts: null,
       home: null,
       wroteUpTo: null,
+      epoch: options.epoch ?? 0,
       migrations: assets.migrations,
       port: 0,
       meshPort: opened.server.port,

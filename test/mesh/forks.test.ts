@@ -9,7 +9,7 @@ import { createSystemCrypto } from '../../src/edges/system.ts';
 import { encodeCommit } from '../../src/protocol/commit-codec.ts';
 import { makeSomeone } from '../edges/peer-pair.ts';
 import { until } from '../waiting.ts';
-import { equal, linked, newFolder, openAppliance, statusOf, type TestAppliance } from './appliances.ts';
+import { alarmsOf, equal, linked, newFolder, openAppliance, statusOf, type TestAppliance } from './appliances.ts';
 import { createAuthor, ticketOp } from './author.ts';
 import { enter } from './stranger.ts';
 
@@ -153,4 +153,21 @@ describe('a branch that a peer found elsewhere', () => {
     // Its own sale, and its word that it trusts the stranger.
     expect(bar.appliance.books.heads()).toEqual({ [`${bar.id}.1`]: 2 });
   });
+});
+
+test('B2 books lost under a clock that is years behind: what peers hold of us is believed, and no number used again', async () => {
+  const who = await makeSomeone();
+  const bar = await openAppliance('Bar');
+  const first = await openAppliance('Cellar', { who, isFirstStart: false, peers: [bar.address] });
+  await first.sell('t1');
+  await equal(bar, first);
+  const { epoch } = first.appliance.soFar();
+  await first.stop();
+  const atBoot = { who, isFirstStart: false, folder: newFolder(), clock: { now: () => 0 }, epoch };
+  const lost = await openAppliance('Cellar', { ...atBoot, peers: [bar.address] });
+  await lost.sell('t2');
+  await equal(bar, lost);
+  expect(lost.appliance.soFar().epoch).toBeGreaterThan(epoch);
+  expect(alarmsOf(lost, 'own_entries_claimed')).toEqual([]);
+  expect(lost.appliance.books.counts().tickets).toBe(2);
 });

@@ -144,6 +144,7 @@ export function createHost(setup: HostSetup): Host {
         formerId: null,
         starts: setup.tells ? starts : null,
         wroteUpTo: null,
+        epoch: 0,
         home: setup.tells ? name : null,
         port: 3030,
         meshPort: 3031,

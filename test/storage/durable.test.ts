@@ -1,6 +1,6 @@
 // B1: what was answered is on disk; what failed is unknown until it was read back; a full disk is waited out.
 
-import { rmSync, statSync } from 'node:fs';
+import { cpSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Outcome } from '../../src/core/command.ts';
@@ -17,6 +17,26 @@ const synchronousOf = ({ storage }: OpenedBooks) => [
 
 const chain = ({ path }: OpenedBooks) =>
   rows<{ origin: string; head: number }>(path, 'SELECT origin, head FROM origins ORDER BY number');
+
+describe('B2 an older copy', () => {
+  const config = { starts: 1, home: 'here', chance: 0 };
+
+  test('B2 is known by its file, and goes on above every epoch that was written under', async () => {
+    const first = openBooks({ config });
+    await first.sell('t-1');
+    first.close();
+    const { folder, signer, replicaId } = first;
+    const again = openBooks({ folder, signer, config: { ...config, starts: 2 } });
+    expect(again.storage.state().epoch).toBe(1);
+    again.close();
+    cpSync(first.path, `${first.path}-copy`);
+    renameSync(`${first.path}-copy`, first.path);
+    // Fit in number of starts, as a backup made in the middle of a run is.
+    const wroteUpTo = { origin: `${replicaId}.7`, number: 0 };
+    const copy = openBooks({ folder, signer, config: { ...config, starts: 3, epoch: 5, wroteUpTo } });
+    expect(copy.storage.state().epoch).toBe(8);
+  });
+});
 
 describe('B1 at every opening', () => {
   test('B1 synchronous is FULL: of a new database, of one that was closed, and of one that was not', async () => {

@@ -92,6 +92,7 @@ export function tryToOpen(options: OpenedOptions = {}): OpenedBooks | OpenFailur
     starts: null,
     home: null,
     wroteUpTo: null,
+    epoch: 0,
     chance: 0,
     ...options.config,
   };

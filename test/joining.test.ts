@@ -1,7 +1,7 @@
 // Several appliances become one shop, on the built file, as an installer does it at the console; and disks that were copied
 // or put back while nobody looked.
 
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -403,6 +403,28 @@ describe('disks', () => {
     const restored = await place.start('one');
     await restored.sell('after');
     expect(Object.keys((await restored.digest()).heads).filter((origin) => !before.includes(origin))).toHaveLength(1);
+  });
+
+  test('books that were taken as a file are no copy at the next start', async () => {
+    const [barPlace, cellarPlace] = [newPlace(), newPlace()];
+    const bar = await barPlace.start('bar');
+    for (let page = 0; page < 6; page++) {
+      const items = Array.from({ length: 1000 }, (_, index) => ({ id: `p${page}-${index}`, name: 'Tea' }));
+      expect((await post(bar, '/api/v1/products/batch', { items })).status).toBe(200);
+    }
+    const path = join(cellarPlace.data, 'books.db');
+    const cellar = await cellarPlace.start('cellar');
+    const before = statSync(path).ino;
+    await cellarPlace.run('join', await codeOf(barPlace), '--peer', bar.mesh);
+    await equal(bar, cellar);
+    expect(statSync(path).ino).not.toBe(before);
+    await cellar.sell('a');
+    const { heads } = await cellar.digest();
+    await cellar.stop();
+    const again = await cellarPlace.start('cellar');
+    await again.sell('b');
+    expect(Object.keys((await again.digest()).heads).sort()).toEqual(Object.keys(heads).sort());
+    expect((await again.status()).alarms).toEqual([]);
   });
 
   test('B2 books that are lost twice within an hour do not get one epoch twice', async () => {

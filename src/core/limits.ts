@@ -39,7 +39,7 @@ export const rowsReadMax = 100;
 export const feedWaitSecondsMax = 55;
 /** Long polls at once; a shop has tens of tills. */
 export const feedWaitersMax = 1000;
-/** What stands on one port at once. Where it is more, whoever waits for nothing makes room. */
+/** What stands on one port at once. Where it is more, whoever keeps us waiting makes room. */
 export type PortLimits = {
   readonly socketsMax: number;
   /** Of those that have not asked for anything yet: all tills that come back at once after a power cut. */
@@ -229,6 +229,11 @@ export const dialMs = 5_000;
 export const keepAliveMs = 65_000;
 /** A whole request: the largest batch at 1 Mbit/s. */
 export const requestMs = 70_000;
+/**
+ * Nothing taken of an answer for so long: the visitor is gone, or means it. Where no more is seen than that a whole answer
+ * has gone, the largest goes on 3G in that time (300 kbit/s).
+ */
+export const answerMs = 120_000;
 /** A peer that is told why it is cut off has this long to hear it. */
 export const closingMs = 1_000;
 /** Imported public keys kept ready: an import costs a third of a verification. A shop has few authors at a time. */

@@ -2,9 +2,10 @@
 // built file, on both runtimes.
 
 import net from 'node:net';
+import tls from 'node:tls';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { httpPortLimits } from '../../src/core/limits.ts';
+import { httpPortLimits, tlsPortLimits } from '../../src/core/limits.ts';
 import {
   admin,
   adminToken,
@@ -152,6 +153,29 @@ describe.each(runtimes)('on $name', (runtime) => {
     expect(till.closed).toBe(false);
     for (const socket of [till, ...idle]) socket.destroy();
   });
+
+  test.each([
+    ['plain', httpPortLimits],
+    ['TLS', tlsPortLimits],
+  ] as const)(
+    'E4 B10 one machine that takes every place of the %s port with half a message makes room itself',
+    async (port, limits) => {
+      const isTls = port === 'TLS';
+      const text = 'POST /api/v1/session HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{';
+      const half: net.Socket[] = [];
+      for (let index = 0; index < limits.socketsMax + 50; index++) {
+        const to = { port: isTls ? target.meshPort : target.port, host: '127.0.0.1', localAddress: '127.0.0.2' };
+        const socket = isTls ? tls.connect({ ...to, rejectUnauthorized: false }) : net.connect(to);
+        socket.on('error', () => {});
+        half.push(socket.resume());
+        await new Promise((go) => socket.once(isTls ? 'secureConnect' : 'connect', go).once('close', go));
+        socket.write(text);
+      }
+      expect((await ask(target, '/api/v1/tickets', { ...admin(sale(`e4-half-${port}`)), isTls })).status).toBe(201);
+      expect(half.filter(({ closed }) => closed).length).toBeGreaterThanOrEqual(50);
+      for (const socket of half) socket.destroy();
+    },
+  );
 
   test('E9 searches that would drive a pattern mad are looked for as they are', async () => {
     for (const text of [

@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { createServer as createTlsServer, TLSSocket } from 'node:tls';
 import { WebSocketServer } from 'ws';
-import { keepAliveMs, tlsPortLimits } from '../../core/limits.ts';
+import { keepAliveMs, type PortLimits, tlsPortLimits } from '../../core/limits.ts';
 import type { Connection, Log, Timers } from '../../ports.ts';
 import { formatAddress } from './address.ts';
 import { type Credentials, channelFactsOf, channelOptions, meshPath, meshProtocol } from './channel.ts';
@@ -30,6 +30,8 @@ export type PeerServerOptions = {
   onRequest: RequestListener;
   /** Upgrades to other paths than the mesh's; refused without it. */
   onUpgrade?: UpgradeListener;
+  /** Those of the TLS port without it. */
+  limits?: PortLimits;
 };
 
 export type PeerServer = {
@@ -41,8 +43,8 @@ export type PeerServer = {
 export async function openPeerServer(
   options: PeerServerOptions,
 ): Promise<{ ok: true; server: PeerServer } | ListenFailure> {
-  const { host, port, log, timers } = options;
-  const door = createDoor(timers, tlsPortLimits);
+  const { host, port, log, timers, limits = tlsPortLimits } = options;
+  const door = createDoor(timers, limits);
   const httpServer = createHttpServer({ keepAliveTimeout: keepAliveMs }, (request, response) => {
     door.request(request.socket, request, response);
     options.onRequest(request, response);

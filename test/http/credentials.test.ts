@@ -76,6 +76,15 @@ describe('B10 tokens', () => {
     expect(reply.status).toBe(401);
   });
 
+  test.each([`bearer ${adminToken}`, adminToken, 'Basic x', 'Bearer'])(
+    'B3 "%s" is told in which form a token is sent',
+    async (authorization) => {
+      const headers = { authorization };
+      const reply = await openShop().ask('GET', '/api/v1/products', undefined, { token: null, headers });
+      expect([reply.status, reply.json.detail]).toEqual([401, expect.stringContaining('Bearer TOKEN')]);
+    },
+  );
+
   test('a till may use the books, and nothing that is an admin’s', async () => {
     const shop = openShop();
     const { token } = await shop.makeTill();

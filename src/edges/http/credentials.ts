@@ -43,6 +43,7 @@ export const credentialUnknown = failure(
   'credential_unknown',
   'This token is not known here, or was revoked. Ask an admin for another.',
 );
+const notBearer = failure('credential_unknown', 'Send the token exactly so: Authorization: Bearer TOKEN.');
 
 export function createCredentials(
   books: Books,
@@ -74,7 +75,7 @@ export function createCredentials(
   return {
     find(authorization) {
       if (authorization === null || authorization === '') return credentialMissing;
-      if (!authorization.startsWith(scheme)) return credentialUnknown;
+      if (!authorization.startsWith(scheme)) return notBearer;
       const token = authorization.slice(scheme.length);
       if (token.length === 0 || token.length > tokenCharsMax) return credentialUnknown;
       const isRecorded = token.startsWith(terminalMark) || token.startsWith(userMark);

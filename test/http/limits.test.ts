@@ -9,7 +9,7 @@ import {
   saleRequestsMax,
   strangerRequestsMax,
 } from '../../src/core/limits.ts';
-import { createLimiter, isSale } from '../../src/edges/http/limiter.ts';
+import { createLimiter, hostOf, isSale } from '../../src/edges/http/limiter.ts';
 import { adminToken, openShop } from './appliance.ts';
 
 const authorized = (token: string) => ({ Authorization: `Bearer ${token}` });
@@ -79,6 +79,17 @@ describe('windows', () => {
     expect(await limiter.attempt('a')).toBe(undefined);
   });
 
+  test('B7 addresses of IPv6 count as one where one host may have them all', async () => {
+    const limiter = createLimiter(true);
+    for (let count = 1; count <= loginFailuresMax; count++) await limiter.attempt(`fe80::${count.toString(16)}%eth0`);
+    expect(await limiter.attempt('fe80::aa:1')).toMatchObject({ code: 'rate_limited' });
+    expect(await limiter.attempt('2001:db8::1')).toBe(undefined);
+    for (let count = 0; count < strangerRequestsMax; count++)
+      await limiter.take(undefined, `2001:db8::${count}`, false);
+    expect(await limiter.take(undefined, '2001:db8::ffff', false)).toMatchObject({ code: 'rate_limited' });
+    expect(await limiter.take(undefined, '2001:db8:0:1::1', false)).toBe(undefined);
+  });
+
   test('B7 right passwords do not count', async () => {
     const limiter = createLimiter(true);
     for (let count = 0; count < 5 * loginFailuresMax; count++) {
@@ -102,6 +113,16 @@ describe('windows', () => {
     expect(vi.getTimerCount()).toBeLessThanOrEqual(limitedKeysMax);
   });
 });
+
+test.each([
+  ['192.168.1.20', '192.168.1.20'],
+  ['unknown', 'unknown'],
+  ['fe80::1:2%eth0', 'fe80:0:0:0::/64'],
+  ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+  ['2001:db8::2:3:4:5:6', '2001:db8:0:2::/64'],
+  ['2001:db8:1::', '2001:db8:1:0::/64'],
+  ['::1', '0:0:0:0::/64'],
+])('B7 %s counts as %s', (address, counted) => expect(hostOf(address)).toBe(counted));
 
 test('writing tickets is a sale, reading them is none', () => {
   expect(isSale('POST', '/api/v1/tickets')).toBe(true);

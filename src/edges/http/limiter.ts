@@ -35,14 +35,26 @@ export function createLimiter(isOn: boolean): Limiter {
   return {
     async take(caller, address, isOfSale) {
       if (!isOn) return undefined;
-      if (caller === undefined) return refusal(await strangers.take(address));
+      if (caller === undefined) return refusal(await strangers.take(hostOf(address)));
       return refusal(await (isOfSale ? sales : callers).take(caller));
     },
     attempt: async (address) =>
-      refusal(await logins.take(address), 'Too many wrong passwords or codes came from here.'),
-    forgive: (address) => logins.give(address),
+      refusal(await logins.take(hostOf(address)), 'Too many wrong passwords or codes came from here.'),
+    forgive: (address) => logins.give(hostOf(address)),
   };
 }
+
+/** What an address counts as: of IPv6 its /64, for within that a host has as many as it likes. */
+export function hostOf(address: string): string {
+  if (!address.includes(':')) return address;
+  const [start = '', end] = address.replace(/%.*/, '').split('::');
+  const [first, last] = [groupsOf(start), groupsOf(end ?? '')];
+  const between = end === undefined ? 0 : 8 - first.length - last.length;
+  const groups = [...first, ...Array<string>(Math.max(0, between)).fill('0'), ...last];
+  return `${groups.slice(0, 4).join(':')}::/64`;
+}
+
+const groupsOf = (text: string): string[] => (text === '' ? [] : text.split(':'));
 
 type Window = {
   /** Ms until there is room again; undefined when there was some. */

@@ -101,6 +101,8 @@ export const callerWindowSeconds = 10;
 /** Wrong passwords and claim codes from one address: a person mistypes three times. */
 export const loginFailuresMax = 10;
 export const loginWindowSeconds = 60;
+/** Of one address, while the one before is looked at: about a second of waiting; past it the answer is 503. */
+export const loginsWaitingMax = 32;
 /** Addresses and callers counted at once, 200 bytes each: who makes up addresses gains no memory of ours. */
 export const limitedKeysMax = 10_000;
 

@@ -5,11 +5,12 @@ import {
   callerRequestsMax,
   limitedKeysMax,
   loginFailuresMax,
+  loginsWaitingMax,
   loginWindowSeconds,
   saleRequestsMax,
   strangerRequestsMax,
 } from '../../src/core/limits.ts';
-import { createLimiter, hostOf, isSale } from '../../src/edges/http/limiter.ts';
+import { createLimiter, hostOf, isSale, type Looked } from '../../src/edges/http/limiter.ts';
 import { adminToken, openShop } from './appliance.ts';
 
 const authorized = (token: string) => ({ Authorization: `Bearer ${token}` });
@@ -67,35 +68,65 @@ describe('windows', () => {
   beforeEach(() => void vi.useFakeTimers());
   afterEach(() => void vi.useRealTimers());
 
+  const looking = (isRight: boolean) => async () => ({ ok: true, isRight }) as const;
+  const [right, wrong] = [looking(true), looking(false)];
+
   test('B7 failed log-ins are counted also where limits are off, and forgotten after a minute', async () => {
     const limiter = createLimiter(false);
-    for (let count = 0; count < loginFailuresMax; count++) expect(await limiter.attempt('a')).toBe(undefined);
-    expect(await limiter.attempt('a')).toMatchObject({
+    for (let count = 0; count < loginFailuresMax; count++)
+      expect(await limiter.guess('a', wrong)).toEqual(await wrong());
+    expect(await limiter.guess('a', right)).toMatchObject({
       code: 'rate_limited',
       facts: { retryAfter: loginWindowSeconds },
     });
-    expect(await limiter.attempt('b')).toBe(undefined);
+    expect(await limiter.guess('b', right)).toEqual(await right());
     vi.advanceTimersByTime(loginWindowSeconds * 1000);
-    expect(await limiter.attempt('a')).toBe(undefined);
+    expect(await limiter.guess('a', right)).toEqual(await right());
   });
 
   test('B7 addresses of IPv6 count as one where one host may have them all', async () => {
     const limiter = createLimiter(true);
-    for (let count = 1; count <= loginFailuresMax; count++) await limiter.attempt(`fe80::${count.toString(16)}%eth0`);
-    expect(await limiter.attempt('fe80::aa:1')).toMatchObject({ code: 'rate_limited' });
-    expect(await limiter.attempt('2001:db8::1')).toBe(undefined);
+    for (let count = 0; count < loginFailuresMax; count++)
+      await limiter.guess(`fe80::${count.toString(16)}%eth0`, wrong);
+    expect(await limiter.guess('fe80::aa:1', right)).toMatchObject({ code: 'rate_limited' });
+    expect(await limiter.guess('2001:db8::1', right)).toEqual(await right());
     for (let count = 0; count < strangerRequestsMax; count++)
       await limiter.take(undefined, `2001:db8::${count}`, false);
     expect(await limiter.take(undefined, '2001:db8::ffff', false)).toMatchObject({ code: 'rate_limited' });
     expect(await limiter.take(undefined, '2001:db8:0:1::1', false)).toBe(undefined);
   });
 
-  test('B7 right passwords do not count', async () => {
+  test('B7 right passwords that come at once are all let in; of wrong ones no more than the limit is looked at', async () => {
     const limiter = createLimiter(true);
-    for (let count = 0; count < 5 * loginFailuresMax; count++) {
-      expect(await limiter.attempt('a')).toBe(undefined);
-      await limiter.forgive('a');
-    }
+    const atOnce = (look: () => Promise<Looked>) =>
+      Promise.all(Array.from({ length: 3 * loginFailuresMax }, () => limiter.guess('a', look)));
+    expect((await atOnce(right)).every(({ ok }) => ok)).toBe(true);
+    const look = vi.fn(wrong);
+    const refused = (await atOnce(look)).filter(({ ok }) => !ok);
+    expect([look.mock.calls.length, refused.length]).toEqual([loginFailuresMax, 2 * loginFailuresMax]);
+    vi.advanceTimersByTime(loginWindowSeconds * 1000);
+    expect(await limiter.guess('a', right)).toEqual(await right());
+  });
+
+  test('B7 a password that was right is no room for more guesses, though it was looked at over the end of the minute', async () => {
+    const limiter = createLimiter(true);
+    await limiter.guess('a', wrong);
+    await limiter.guess('a', async () => {
+      vi.advanceTimersByTime(loginWindowSeconds * 1000);
+      return right();
+    });
+    for (let count = 0; count < loginFailuresMax; count++)
+      expect(await limiter.guess('a', wrong)).toEqual(await wrong());
+    expect(await limiter.guess('a', wrong)).toMatchObject({ code: 'rate_limited' });
+  });
+
+  test('B8 of one address a bounded number waits; the rest is told to come again in a second', async () => {
+    const limiter = createLimiter(true);
+    const count = 1 + loginsWaitingMax;
+    const looks = await Promise.all(Array.from({ length: count + 1 }, () => limiter.guess('a', right)));
+    expect(looks.filter(({ ok }) => ok)).toHaveLength(count);
+    expect(looks.at(-1)).toMatchObject({ code: 'busy', facts: { retryAfter: 1 } });
+    expect(await limiter.guess('a', right)).toEqual(await right());
   });
 
   test('sales have ten times as much, for themselves', async () => {

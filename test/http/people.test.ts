@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
-import { sessionIdleMs, sessionMs } from '../../src/core/limits.ts';
+import { loginFailuresMax, sessionIdleMs, sessionMs } from '../../src/core/limits.ts';
 import { systemClock } from '../../src/edges/system.ts';
 import { openShop } from './appliance.ts';
 import { claimCode, claimed, logIn, password } from './people.ts';
@@ -70,6 +70,13 @@ describe('B10 sessions', () => {
     const composed = 'caf\u00e9 au lait s\u2019il vous pla\u00eet';
     await shop.ask('POST', '/api/v1/claim', { code: claimCode, password: composed }, nobody);
     await logIn(shop, 'admin', composed.normalize('NFD'));
+  });
+
+  test('B7 people who log in at once with the right password are all let in', async () => {
+    const shop = openShop();
+    await claimed(shop);
+    const all = await Promise.all(Array.from({ length: loginFailuresMax + 2 }, () => logIn(shop)));
+    expect(new Set(all.map(({ csrfToken }) => csrfToken)).size).toBe(loginFailuresMax + 2);
   });
 
   test('logging out ends it, and takes the cookie away', async () => {

@@ -204,7 +204,7 @@ function respondProblem(problem: Failure, headers?: Readonly<Record<string, stri
   const status = statusOf(problem.code);
   const more: Record<string, string> = { ...headers };
   if (status === 401) more['WWW-Authenticate'] = 'Bearer realm="tillmesh"';
-  if (status === 503) more['Retry-After'] = '2';
+  if (status === 503) more['Retry-After'] = String(problem.facts?.retryAfter ?? 2);
   if (status === 429) more['Retry-After'] = String(problem.facts?.retryAfter ?? 60);
   // The rest of a message that is not read would have to be waited for.
   if (status === 413) more.Connection = 'close';

@@ -9,19 +9,28 @@ import {
   callerWindowSeconds,
   limitedKeysMax,
   loginFailuresMax,
+  loginsWaitingMax,
   loginWindowSeconds,
   saleRequestsMax,
   strangerRequestsMax,
   strangerWindowSeconds,
 } from '../../core/limits.ts';
+import { createTurns } from './turns.ts';
 
 export type Limiter = {
   /** `caller`: who a valid credential says; else the address counts. Undefined when the request may go on. */
   take(caller: string | undefined, address: string, isSale: boolean): Promise<Failure | undefined>;
-  /** Before a password or a code is looked at: counts as failed until `forgive`. Holds also where limits are off. */
-  attempt(address: string): Promise<Failure | undefined>;
-  forgive(address: string): Promise<void>;
+  /**
+   * Looks at a password or a code, if the address may guess still. One of an address at a time: so many at once do not slip
+   * through, and right ones take no room from each other. Holds also where limits are off.
+   */
+  guess(address: string, look: () => Promise<Looked>): Promise<Looked>;
 };
+
+export type Looked = { readonly ok: true; readonly isRight: boolean } | Failure;
+
+const tooManyWrong = 'Too many wrong passwords or codes came from here.';
+const busy = failure('busy', 'Too many log in from here at once. Try again in a moment.', { facts: { retryAfter: 1 } });
 
 /** What counts as a sale: writing tickets. */
 export const isSale = (method: string, path: string): boolean =>
@@ -31,16 +40,27 @@ export function createLimiter(isOn: boolean): Limiter {
   const strangers = createWindow(strangerRequestsMax, strangerWindowSeconds);
   const callers = createWindow(callerRequestsMax, callerWindowSeconds);
   const sales = createWindow(saleRequestsMax, callerWindowSeconds);
-  const logins = createWindow(loginFailuresMax, loginWindowSeconds);
+  const wrong = createWindow(loginFailuresMax, loginWindowSeconds);
+  const turns = createTurns(loginsWaitingMax);
+
+  async function guessAlone(host: string, look: () => Promise<Looked>): Promise<Looked> {
+    const refused = refusal(await wrong.untilRoom(host), tooManyWrong);
+    if (refused) return refused;
+    const looked = await look();
+    if (looked.ok && !looked.isRight) await wrong.take(host);
+    return looked;
+  }
+
   return {
     async take(caller, address, isOfSale) {
       if (!isOn) return undefined;
       if (caller === undefined) return refusal(await strangers.take(hostOf(address)));
       return refusal(await (isOfSale ? sales : callers).take(caller));
     },
-    attempt: async (address) =>
-      refusal(await logins.take(hostOf(address)), 'Too many wrong passwords or codes came from here.'),
-    forgive: (address) => logins.give(hostOf(address)),
+    async guess(address, look) {
+      const host = hostOf(address);
+      return (await turns.take(host, () => guessAlone(host, look))) ?? busy;
+    },
   };
 }
 
@@ -59,7 +79,8 @@ const groupsOf = (text: string): string[] => (text === '' ? [] : text.split(':')
 type Window = {
   /** Ms until there is room again; undefined when there was some. */
   take(key: string): Promise<number | undefined>;
-  give(key: string): Promise<void>;
+  /** The same, without taking any. */
+  untilRoom(key: string): Promise<number | undefined>;
 };
 
 function createWindow(points: number, duration: number): Window {
@@ -85,8 +106,9 @@ function createWindow(points: number, duration: number): Window {
   }
   return {
     take,
-    async give(key) {
-      await limiter.reward(key);
+    async untilRoom(key) {
+      const counted = await limiter.get(key);
+      return counted && counted.consumedPoints >= points ? counted.msBeforeNext : undefined;
     },
   };
 }

@@ -7,6 +7,7 @@ import { claimedAlready, claimShop } from '../../../commands/claim-shop.ts';
 import { hasAdmin, passwordHashOf, userAuthorMark, userRoleOf } from '../../../commands/user-record.ts';
 import { type Failure, failure } from '../../../core/command.ts';
 import { hashOf } from '../credentials.ts';
+import type { Looked } from '../limiter.ts';
 import type { Visit } from '../origins.ts';
 import { readBy } from '../reading.ts';
 import { type Answer, type Call, execute, type Room, type Route, route } from '../route.ts';
@@ -39,22 +40,16 @@ function openSession(room: Room, name: string, request: Request, visit: Visit): 
   return { status: 200, json, headers: { 'Set-Cookie': cookies.write(id, isTls) } };
 }
 
-/** A guess that may be wrong: counted before it is looked at, so that many at once do not slip through. */
 async function guess(
   { limiter, log }: Room,
   { address = unknownAddress }: Visit,
-  isRight: () => Promise<{ ok: true; isRight: boolean } | Failure>,
+  look: () => Promise<Looked>,
   wrong: Failure,
 ): Promise<Failure | undefined> {
-  const limited = await limiter.attempt(address);
-  if (limited) return limited;
-  const outcome = await isRight();
-  if (outcome.ok && !outcome.isRight) {
-    log.warn('a password or a claim code was wrong', { address });
-    return wrong;
-  }
-  await limiter.forgive(address);
-  return outcome.ok ? undefined : outcome;
+  const looked = await limiter.guess(address, look);
+  if (!looked.ok) return looked;
+  if (!looked.isRight) log.warn('a password or a claim code was wrong', { address });
+  return looked.isRight ? undefined : wrong;
 }
 
 const loginBody = z.object({ user: userName.default('admin'), password });

@@ -10,6 +10,7 @@ import {
   saleRequestsMax,
   strangerRequestsMax,
 } from '../../src/core/limits.ts';
+import { hashOf } from '../../src/edges/http/credentials.ts';
 import { createLimiter, hostOf, isSale, type Looked } from '../../src/edges/http/limiter.ts';
 import { adminToken, openShop } from './appliance.ts';
 
@@ -54,6 +55,18 @@ describe('B8 requests', () => {
     expect((await ask(busy.token, '/api/v1/tickets/batch', { method: 'POST', body: '{"items":[]}' })).status).toBe(200);
     expect((await ask(busy.token, '/api/v1/tickets/t-1')).status).toBe(429);
     expect((await ask(calm.token, '/api/v1/stock/x')).status).toBe(404);
+  });
+
+  test('B8 with one admin token without end cost another nothing, nor the console', async () => {
+    const consoleToken = 'the token of the console';
+    const { ask } = openShop({ http: { rateLimit: true, consoleTokenHash: hashOf(consoleToken) } });
+    const askAs = async (token: string, method = 'GET', path = '/api/v1/session') =>
+      (await ask(method, path, undefined, { token })).status;
+    const stolen = (await ask('POST', '/api/v1/admin-token')).json.token;
+    for (let count = 0; count < callerRequestsMax; count++) expect(await askAs(stolen)).toBe(200);
+    expect([await askAs(stolen), await askAs(adminToken)]).toEqual([429, 200]);
+    for (let count = 0; count < callerRequestsMax; count++) await askAs(adminToken);
+    expect([await askAs(adminToken), await askAs(consoleToken, 'POST', '/api/v1/admin-token')]).toEqual([429, 201]);
   });
 
   test('are not counted where limits are off', async () => {

@@ -17,6 +17,8 @@ export type Credential = {
   readonly role: Role;
   /** What is written as author: the terminal's id, "admin" for an admin token, "user:NAME" for a person. */
   readonly id: string;
+  /** What it is counted by for the limits, where that is not the id: admin tokens each by itself. */
+  readonly countedBy?: string;
   /** The till that asks, where it is one. */
   readonly terminalId?: string;
   /** Of a person who is logged in. */
@@ -30,7 +32,8 @@ export type Credentials = {
   isConsole(authorization: string | null): boolean;
 };
 
-const admin: Credential = { role: 'admin', id: 'admin' };
+/** By its hash: whoever has another admin token, stolen perhaps, takes nothing from this one, nor from the console's. */
+const adminOf = (tokenHash: string): Credential => ({ role: 'admin', id: 'admin', countedBy: tokenHash });
 const scheme = 'Bearer ';
 /** What tokens of tills begin with, and those of the user records. */
 const terminalMark = 'till_';
@@ -65,11 +68,11 @@ export function createCredentials(
     return credential;
   }
 
-  function isAdmin(token: string): boolean {
+  function findAdmin(token: string): Credential | undefined {
     const sent = hashOf(token);
     let isKnown = false;
     for (const known of [...adminTokenHashes(), consoleTokenHash]) isKnown = isSameHash(sent, known) || isKnown;
-    return isKnown;
+    return isKnown ? adminOf(sent) : undefined;
   }
 
   return {
@@ -80,7 +83,7 @@ export function createCredentials(
       if (token.length === 0 || token.length > tokenCharsMax) return credentialUnknown;
       const isRecorded = token.startsWith(terminalMark) || token.startsWith(userMark);
       const recorded = isRecorded ? findRecorded(token) : undefined;
-      return recorded ?? (isAdmin(token) ? admin : credentialUnknown);
+      return recorded ?? findAdmin(token) ?? credentialUnknown;
     },
     isConsole: (authorization) =>
       consoleTokenHash !== null && isSameHash(hashOf((authorization ?? '').slice(scheme.length)), consoleTokenHash),
@@ -102,9 +105,10 @@ function tillOf(books: Books, token: string): Credential | undefined {
 
 function userOf(books: Books, token: string): Credential | undefined {
   const row = rowOf(books, 'user', token);
-  if (!row || !isSameHash(hashOf(token), userTokenHashOf(row))) return undefined;
+  const sent = hashOf(token);
+  if (!row || !isSameHash(sent, userTokenHashOf(row))) return undefined;
   const role = userRoleOf(row);
-  return role === 'admin' ? admin : { role, id: row.id };
+  return role === 'admin' ? adminOf(sent) : { role, id: row.id };
 }
 
 /** A token for a till or for a user's record, of 32 bytes of chance. */

@@ -68,7 +68,11 @@ export function createGate(options: GateOptions): Gate {
       if (clear) return clear;
       const found = findCaller(headers, method, isTls);
       const caller = 'role' in found ? found : undefined;
-      const limited = await limiter.take(caller?.id, visit.address ?? 'unknown', isSale(method, path));
+      const limited = await limiter.take(
+        caller?.countedBy ?? caller?.id,
+        visit.address ?? 'unknown',
+        isSale(method, path),
+      );
       if (limited) return limited;
       if (caller?.terminalId !== undefined) options.noteUse(caller.terminalId);
       if (!isOpen) return found;

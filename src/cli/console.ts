@@ -1,8 +1,11 @@
 // The way from the console to the running appliance: console.json in the data folder, readable by its owner alone, says
 // where it serves and holds an admin token that is good until it stops. Whoever can read it could read the books anyway.
 
+import { once } from 'node:events';
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
+import { consoleAnswerCharsMax } from '../core/limits.ts';
 
 export type ConsoleDoor = { readonly url: string; readonly token: string; readonly pid: number };
 
@@ -35,19 +38,30 @@ export async function askRunning(
   const door = readDoor(folder);
   const notRunning = { ok: false, isRunning: false, detail: `no appliance runs on ${folder}` } as const;
   if (!door) return notRunning;
+  const signal = AbortSignal.timeout(msMax);
   try {
-    const response = await fetch(door.url + path, {
-      method,
-      headers: { authorization: `Bearer ${door.token}`, 'content-type': 'application/json' },
-      signal: AbortSignal.timeout(msMax),
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    return { ok: true, status: response.status, answer: await response.json() };
-  } catch (error) {
-    const isTimeout = error instanceof Error && error.name === 'TimeoutError';
+    return { ok: true, ...(await askAt(door, method, path, body, signal)) };
+  } catch {
     const detail = `the appliance at ${door.url} does not answer; see its log`;
-    return isTimeout ? { ok: false, isRunning: true, detail } : notRunning;
+    return signal.aborted ? { ok: false, isRunning: true, detail } : notRunning;
   }
+}
+
+/** Not by fetch, and with an agent of its own: the token is for this machine, whatever proxy the environment names. */
+async function askAt(door: ConsoleDoor, method: string, path: string, body: unknown, signal: AbortSignal) {
+  const headers = { authorization: `Bearer ${door.token}`, 'content-type': 'application/json' };
+  const request = httpRequest(door.url + path, { method, headers, agent: false, signal });
+  // After the answer has begun, the reading of it tells.
+  request.on('error', () => {});
+  request.end(body === undefined ? undefined : JSON.stringify(body));
+  const [response] = (await once(request, 'response')) as [IncomingMessage];
+  let text = '';
+  for await (const part of response.setEncoding('utf8')) {
+    text += part;
+    if (text.length > consoleAnswerCharsMax) throw new Error('too long for an answer of ours');
+  }
+  const answer: unknown = text === '' ? {} : JSON.parse(text);
+  return { status: response.statusCode ?? 0, answer };
 }
 
 function readDoor(folder: string): ConsoleDoor | undefined {

@@ -87,6 +87,8 @@ export const sessionMs = 7 * 24 * 3_600_000;
 export const terminalUseNotedMs = 3_600_000;
 /** Tokens whose record is remembered: a shop has tens. */
 export const tokensRememberedMax = 1000;
+/** What the console reads of one answer: a status with all the peers there may be is a tenth of it. */
+export const consoleAnswerCharsMax = MiB;
 
 // Rate limits: requests in a window of seconds
 

@@ -2,8 +2,10 @@
 // on both runtimes.
 
 import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { runToEnd } from '../built-file.ts';
 import {
   admin,
@@ -170,6 +172,20 @@ describe.each(runtimes)('on $name', (runtime) => {
       expect(secret.length).toBeGreaterThan(5);
       expect(all.includes(secret) ? secret : 'not told').toBe('not told');
     }
+  });
+
+  test('B9 the console’s token goes to no proxy that the environment names', async () => {
+    let heard = 0;
+    const proxy = createServer((_request, response) => {
+      heard++;
+      response.end('{}');
+    });
+    onTestFinished(() => void proxy.close());
+    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+    const there = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+    const env = { HTTP_PROXY: there, http_proxy: there, NODE_USE_ENV_PROXY: '1' };
+    const status = await runToEnd([runtime.path, target.file, 'status'], { folder: target.folder, env });
+    expect([status.code, heard]).toEqual([0, 0]);
   });
 
   test('B10 a log-in gives a new session each time, never the one that was brought', async () => {

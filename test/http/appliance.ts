@@ -9,6 +9,7 @@ import { type Appliance, createAppliance } from '../../src/appliance.ts';
 import { assets } from '../../src/assets.ts';
 import { createHttpApp, type HttpApp, type HttpOptions } from '../../src/edges/http/app.ts';
 import { createClaim } from '../../src/edges/http/claim.ts';
+import type { Visit } from '../../src/edges/http/origins.ts';
 import {
   createOpenDatabase,
   createSystemCrypto,
@@ -41,6 +42,8 @@ export type AskOptions = {
   /** Sent as it is, in place of JSON. */
   raw?: string | Uint8Array | ReadableStream;
   signal?: AbortSignal;
+  /** From this machine, unless said otherwise. */
+  visit?: Visit;
 };
 
 // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of every shape
@@ -93,7 +96,7 @@ export function openShop(options: ShopOptions = {}): TestShop {
 }
 
 async function request(app: HttpApp, method: string, path: string, body: unknown, options: AskOptions = {}) {
-  const { token = adminToken, raw, signal } = options;
+  const { token = adminToken, raw, signal, visit = { isFromHere: true } } = options;
   const headers: Record<string, string> = {};
   if (token !== null) headers.Authorization = `Bearer ${token}`;
   if (body !== undefined || raw !== undefined) headers['Content-Type'] = 'application/json';
@@ -102,7 +105,7 @@ async function request(app: HttpApp, method: string, path: string, body: unknown
   const content = raw ?? (body === undefined ? undefined : JSON.stringify(body));
   if (content !== undefined) init.body = content as string;
   if (signal) init.signal = signal;
-  const response = await app.request(path, init);
+  const response = await app.request(path, init, visit);
   const text = await response.text();
   const isJson = /json/.test(response.headers.get('content-type') ?? '') && text !== '';
   return { status: response.status, headers: response.headers, text, json: isJson ? JSON.parse(text) : undefined };

@@ -2,6 +2,8 @@
 
 import crypto from 'node:crypto';
 import { describe, expect, test } from 'vitest';
+import { hashOf } from '../../src/edges/http/credentials.ts';
+import { isFromHere, type Visit } from '../../src/edges/http/origins.ts';
 import { methodsAt, routes } from '../../src/edges/http/routes.ts';
 import { adminToken, openShop } from './appliance.ts';
 
@@ -145,6 +147,16 @@ describe('B10 tokens', () => {
     expect((await make({ name: 'C' }, key)).code).toBe('terminal_exists');
   });
 
+  test('B9 the console’s counts from this machine alone', async () => {
+    const { ask } = openShop({ http: { consoleTokenHash: hashOf('the console'), httpsOnly: true } });
+    const asked = async (visit: Visit) =>
+      (await ask('GET', '/api/v1/peers', undefined, { token: 'the console', visit })).status;
+    expect(await asked({ address: '127.0.0.1', isFromHere: true })).toBe(200);
+    expect(await asked({ address: '10.0.0.9', isFromHere: false, isTls: true })).toBe(401);
+    expect(await asked({ address: '10.0.0.9', isFromHere: false })).toBe(403);
+    expect(await asked({ isTls: true })).toBe(401);
+  });
+
   test('a changed list of admins counts at once', async () => {
     const hashes = [crypto.hash('sha256', 'one')];
     const shop = openShop({ http: { adminTokenHashes: () => hashes } });
@@ -154,6 +166,17 @@ describe('B10 tokens', () => {
     expect([await ask('one'), await ask('two')]).toEqual([401, 200]);
   });
 });
+
+test.each([
+  ['127.0.0.7', '127.0.0.1', true],
+  ['::1', '::1', true],
+  ['192.168.1.5', '192.168.1.5', true],
+  ['192.168.1.6', '192.168.1.5', false],
+  ['fe80::1%eth0', 'fe80::2%eth0', false],
+  [undefined, undefined, false],
+])('from %s to %s: of this machine itself is %s', (remote, local, isHere) =>
+  expect(isFromHere(remote, local)).toBe(isHere),
+);
 
 describe('HEAD and OPTIONS', () => {
   test('HEAD is GET without the body; OPTIONS names the methods', async () => {

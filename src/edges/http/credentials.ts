@@ -26,10 +26,10 @@ export type Credential = {
 };
 
 export type Credentials = {
-  /** `authorization`: the header's value, null where there is none. */
-  find(authorization: string | null): Credential | Failure;
+  /** `authorization`: the header's value, null where there is none. The console's token counts from this machine alone. */
+  find(authorization: string | null, isFromHere?: boolean): Credential | Failure;
   /** Whether it is the console's own token, which never leaves this machine. */
-  isConsole(authorization: string | null): boolean;
+  isConsole(authorization: string | null, isFromHere?: boolean): boolean;
 };
 
 /** By its hash: whoever has another admin token, stolen perhaps, takes nothing from this one, nor from the console's. */
@@ -68,25 +68,26 @@ export function createCredentials(
     return credential;
   }
 
-  function findAdmin(token: string): Credential | undefined {
+  function findAdmin(token: string, isFromHere: boolean): Credential | undefined {
     const sent = hashOf(token);
     let isKnown = false;
-    for (const known of [...adminTokenHashes(), consoleTokenHash]) isKnown = isSameHash(sent, known) || isKnown;
+    for (const known of [...adminTokenHashes(), isFromHere ? consoleTokenHash : null])
+      isKnown = isSameHash(sent, known) || isKnown;
     return isKnown ? adminOf(sent) : undefined;
   }
 
   return {
-    find(authorization) {
+    find(authorization, isFromHere = false) {
       if (authorization === null || authorization === '') return credentialMissing;
       if (!authorization.startsWith(scheme)) return notBearer;
       const token = authorization.slice(scheme.length);
       if (token.length === 0 || token.length > tokenCharsMax) return credentialUnknown;
       const isRecorded = token.startsWith(terminalMark) || token.startsWith(userMark);
       const recorded = isRecorded ? findRecorded(token) : undefined;
-      return recorded ?? findAdmin(token) ?? credentialUnknown;
+      return recorded ?? findAdmin(token, isFromHere) ?? credentialUnknown;
     },
-    isConsole: (authorization) =>
-      consoleTokenHash !== null && isSameHash(hashOf((authorization ?? '').slice(scheme.length)), consoleTokenHash),
+    isConsole: (authorization, isFromHere = false) =>
+      isFromHere && isSameHash(hashOf((authorization ?? '').slice(scheme.length)), consoleTokenHash),
   };
 }
 

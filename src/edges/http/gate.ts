@@ -52,9 +52,10 @@ export function createGate(options: GateOptions): Gate {
   const { credentials, limiter, isPublic, isPage, httpsOnly } = options;
 
   /** Without side effects but that the session counts as used. */
-  function findCaller(headers: Headers, method: string, isTls: boolean): Credential | Failure {
+  function findCaller(headers: Headers, method: string, visit: Visit): Credential | Failure {
+    const isTls = visit.isTls === true;
     const authorization = headers.get('authorization');
-    if (authorization !== null && authorization !== '') return credentials.find(authorization);
+    if (authorization !== null && authorization !== '') return credentials.find(authorization, visit.isFromHere);
     const id = options.cookies.read(headers.get('cookie'), isTls);
     return id === undefined ? credentialMissing : findPerson(options, headers, method, isTls, id);
   }
@@ -64,9 +65,9 @@ export function createGate(options: GateOptions): Gate {
       const { method, headers } = request;
       const isTls = visit.isTls === true;
       const isOpen = isPublic(method, path);
-      const clear = httpsOnly && !isTls ? answerInTheClear(request, path, isOpen) : undefined;
+      const clear = httpsOnly && !isTls ? answerInTheClear(request, path, isOpen, visit) : undefined;
       if (clear) return clear;
-      const found = findCaller(headers, method, isTls);
+      const found = findCaller(headers, method, visit);
       const caller = 'role' in found ? found : undefined;
       const limited = await limiter.take(
         caller?.countedBy ?? caller?.id,
@@ -80,12 +81,17 @@ export function createGate(options: GateOptions): Gate {
       if (!isReading(method) && isForeign(senderOf(headers, isTls))) return foreignOrigin;
       return nobody;
     },
-    isStillGood: ({ headers }, visit) => 'role' in findCaller(headers, 'GET', visit.isTls === true),
+    isStillGood: ({ headers }, visit) => 'role' in findCaller(headers, 'GET', visit),
   };
 
-  function answerInTheClear(request: Request, path: string, isOpen: boolean): Failure | Answer | undefined {
+  function answerInTheClear(
+    request: Request,
+    path: string,
+    isOpen: boolean,
+    { isFromHere }: Visit,
+  ): Failure | Answer | undefined {
     const { method, headers } = request;
-    if (credentials.isConsole(headers.get('authorization'))) return undefined;
+    if (credentials.isConsole(headers.get('authorization'), isFromHere)) return undefined;
     const hasCredential = headers.has('authorization') || options.cookies.read(headers.get('cookie'), false);
     const host = (headers.get('host') ?? '').replace(/:[0-9]+$/, '') || 'HOST';
     const there = `https://${host}:${options.httpsPort}`;

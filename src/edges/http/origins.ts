@@ -2,7 +2,16 @@
 // scheme, host and port; others count only where they are configured, and never together with a cookie.
 
 /** How a request came: told by the socket, never by what the request says of itself. */
-export type Visit = { readonly address?: string | undefined; readonly isTls?: boolean | undefined };
+export type Visit = {
+  readonly address?: string | undefined;
+  readonly isTls?: boolean | undefined;
+  /** From this machine itself. */
+  readonly isFromHere?: boolean | undefined;
+};
+
+/** Addresses as the socket has them, without ::ffff:. From its own address nobody but a machine itself is heard. */
+export const isFromHere = (remote: string | undefined, local: string | undefined): boolean =>
+  remote !== undefined && (remote.startsWith('127.') || remote === '::1' || remote === local);
 
 /** What a request says of the page behind it. */
 export type Sender = {

@@ -16,7 +16,7 @@ import {
 } from '../../core/limits.ts';
 import type { Log, TimerHandle, Timers } from '../../ports.ts';
 import type { HostRule } from './hosts.ts';
-import type { Visit } from './origins.ts';
+import { isFromHere, type Visit } from './origins.ts';
 import { problemDocument, statusOf } from './problems.ts';
 
 export type Fetch = (request: Request, visit: Visit) => Response | Promise<Response>;
@@ -59,10 +59,16 @@ function createAppListener(fetch: Fetch, log: Log) {
 }
 
 /** Told by the socket alone: what a header says of an address anybody can write. */
-const visitOf = (socket: Socket): Visit => ({
-  address: socket.remoteAddress?.replace(/^::ffff:/, ''),
-  isTls: 'encrypted' in socket && socket.encrypted === true,
-});
+function visitOf(socket: Socket): Visit {
+  const address = plainAddress(socket.remoteAddress);
+  return {
+    address,
+    isTls: 'encrypted' in socket && socket.encrypted === true,
+    isFromHere: isFromHere(address, plainAddress(socket.localAddress)),
+  };
+}
+
+const plainAddress = (address: string | undefined): string | undefined => address?.replace(/^::ffff:/, '');
 
 const problemText = (problem: Failure): string => JSON.stringify(problemDocument(problem));
 

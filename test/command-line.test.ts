@@ -308,6 +308,10 @@ describe('at the console of a running appliance', () => {
     appliance.kill();
     await appliance.stop();
     expectRefusal(await run(['status']), 1, 'no appliance runs');
+    // Its port is another's by now.
+    await newFolder().start(['--port', new URL(appliance.url).port, '--mesh-port', '0']);
+    expectRefusal(await run(['revoke', 'Bar']), 1, 'no appliance runs');
+    expect(await run(['token', 'admin'])).toMatchObject({ code: 0, stderr: '' });
   });
 
   test('B10 token admin: the one before is no longer good, running or stopped; the console’s own goes with the stop', async () => {

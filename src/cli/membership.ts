@@ -3,7 +3,7 @@
 
 import { printable } from '../edges/log.ts';
 import type { PeerStatus } from '../mesh/mesh.ts';
-import { askRunning } from './console.ts';
+import { askRunning, ofAnotherVersion } from './console.ts';
 
 type Told = { ok: true; text: string } | { ok: false; detail: string };
 
@@ -37,7 +37,8 @@ export async function makeJoinCode(folder: string): Promise<Told> {
 export async function changeTrust(folder: string, who: string, trust: 'trusted' | 'revoked'): Promise<Told> {
   const status = await askRunning(folder, 'GET', '/api/v1/p2p/status');
   if (!status.ok) return refused(status.detail);
-  const { peers } = status.answer as { peers: PeerStatus[] };
+  const { peers } = status.answer as { peers?: PeerStatus[] };
+  if (!Array.isArray(peers)) return refused(ofAnotherVersion);
   // A name is what its owner chose: somebody else's id or words say nothing there.
   const isWords = /^[a-z]+( [a-z]+){5}$/.test(who);
   const ways: ((peer: PeerStatus) => boolean)[] = [

@@ -197,7 +197,7 @@ function openHttp(
   });
   doors.open(appliance, (request, visit) => app.fetch(request, visit));
   const url = urlOf(settings.host, doors.port);
-  openConsoleDoor(house.folder, { url, token: consoleToken, pid: process.pid });
+  openConsoleDoor(house.folder, { url, token: consoleToken, pid: process.pid, replicaId: appliance.replicaId });
   return { url, claimCode: opened?.shown ?? null, stopping };
 }
 

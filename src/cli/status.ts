@@ -3,7 +3,7 @@
 import { printable } from '../edges/log.ts';
 import type { GossipInfo, MeshStatus, PeerStatus, SnapshotProgress } from '../mesh/mesh.ts';
 import { columns } from './command-line.ts';
-import { askRunning } from './console.ts';
+import { askRunning, ofAnotherVersion } from './console.ts';
 
 export type StatusAnswer = { ok: true; text: string } | { ok: false; detail: string };
 
@@ -22,7 +22,11 @@ export async function readStatus(folder: string): Promise<StatusAnswer> {
     };
   }
   const readiness = ready.status === 200 ? 'yes' : ((ready.answer as { detail?: string }).detail ?? 'no');
-  return { ok: true, text: statusText(mesh.answer as Shown<MeshStatus>, info.answer as GossipInfo, readiness) };
+  try {
+    return { ok: true, text: statusText(mesh.answer as Shown<MeshStatus>, info.answer as GossipInfo, readiness) };
+  } catch {
+    return { ok: false, detail: ofAnotherVersion };
+  }
 }
 
 /** As the API shows them: times are RFC 3339. */

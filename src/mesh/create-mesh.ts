@@ -146,7 +146,7 @@ export function createMesh(ports: Ports, storage: Storage, config: MeshConfig, a
 
   function open(connection: Connection, address: AddressState | null): void {
     const peerKeyId = replicaIdOf(ports.crypto.sha256, connection.peerKey);
-    const reason = stopped ? 'the appliance stops' : gate.reasonToRefuse(peerKeyId);
+    const reason = stopped ? 'the appliance stops' : gate.reasonToRefuse(peerKeyId, address);
     if (reason !== undefined) {
       connection.close(reason);
       if (address) dialer.failed(address, reason);

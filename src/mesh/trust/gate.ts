@@ -11,8 +11,8 @@ import type { PeerEntry } from '../peer-book.ts';
 import type { Admitting } from './admission.ts';
 
 export type Gate = {
-  /** Why a connection of this appliance is ended before a word is said; undefined when it is not. */
-  reasonToRefuse(peerKeyId: string): string | undefined;
+  /** Why a connection of this appliance is ended before a word is said; undefined when it is not. `dialed` as below. */
+  reasonToRefuse(peerKeyId: string, dialed: AddressState | null): string | undefined;
   /** `dialed`: the address at which we looked for it, if we did. */
   refused(link: Link, reason: CloseReason, detail: string, dialed: AddressState | null): void;
   newcomer(link: Link): void;
@@ -42,11 +42,12 @@ export function createGate(parts: MeshParts, admission: Admitting): Gate {
 
   const nameOf = (id: string): string => peers.get(id)?.name ?? members.nameOf(id) ?? candidates.get(id)?.name ?? id;
 
-  function reasonToRefuse(peerKeyId: string): string | undefined {
+  function reasonToRefuse(peerKeyId: string, dialed: AddressState | null): string | undefined {
     if (!parts.isEnabled()) return 'the mesh is turned off here';
     if (members.trustOf(peerKeyId) !== 'revoked') return undefined;
     logRefused({ reason: 'revoked', peer: peerKeyId, detail: 'it was shut out of the shop' });
-    const detail = `The revoked appliance ${nameOf(peerKeyId)} tries to connect: it is not let in.`;
+    const does = dialed ? `answers at ${dialed.address}` : 'tries to connect';
+    const detail = `The revoked appliance ${nameOf(peerKeyId)} ${does}: it is not let in.`;
     alarms.raise(`revoked ${peerKeyId}`, 'revoked_peer', detail);
     return 'this appliance is revoked';
   }

@@ -49,7 +49,7 @@ export function createJoining(parts: MeshParts): Joining {
     );
     if (address !== undefined) {
       dialer.add(address, 'seen');
-      return dialer.hurry(address);
+      return dialer.dialAfresh(address);
     }
     lookForThem();
   }

@@ -129,8 +129,12 @@ function serve(route: Route, context: AppContext, room: Room, gate: Gate): Respo
   if (refusal) return respond(refusal);
   const { req } = context;
   const visit = context.env ?? {};
-  const isStillGood = (): boolean => gate.isStillGood(req.raw, visit);
-  const asked = { request: req.raw, path: req.path, credential, visit, isStillGood };
+  const refusalNow = (): Failure | undefined => {
+    if (credential.role === 'nobody') return undefined;
+    const found = gate.lookAgain(req.raw, visit);
+    return isCredential(found) ? refusalOf(route, found) : found;
+  };
+  const asked = { request: req.raw, path: req.path, credential, visit, refusalNow };
   const result = route.handle({ ...asked, params: () => req.param(), query: () => req.query() }, room);
   return result instanceof Promise ? result.then((answer) => respond(answer)) : respond(result);
 }

@@ -14,8 +14,8 @@ import type { Sessions } from './sessions.ts';
 export type Gate = {
   /** Who may go on, `nobody` on public ground; a failure or a redirection for who may not. */
   enter(request: Request, path: string, visit: Visit): Promise<Credential | Failure | Answer>;
-  /** Whether the credential that this request came in with would still be let in. */
-  isStillGood(request: Request, visit: Visit): boolean;
+  /** Who a request that came in long ago would be now; a failure where its credential counts no longer. */
+  lookAgain(request: Request, visit: Visit): Credential | Failure;
 };
 
 export type GateOptions = {
@@ -81,7 +81,7 @@ export function createGate(options: GateOptions): Gate {
       if (!isReading(method) && isForeign(senderOf(headers, isTls))) return foreignOrigin;
       return nobody;
     },
-    isStillGood: ({ headers }, visit) => 'role' in findCaller(headers, 'GET', visit),
+    lookAgain: ({ headers }, visit) => findCaller(headers, 'GET', visit),
   };
 
   function answerInTheClear(

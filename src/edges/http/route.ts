@@ -63,9 +63,13 @@ export type Call<Params, Query, Body> = {
   readonly request: Request;
   readonly path: string;
   readonly visit: Visit;
-  /** Whether who asked would still be let in: for answers that take their time. */
-  readonly isStillGood: () => boolean;
+  /** Why who asked would no longer be let in: for answers that take their time. */
+  readonly refusalNow: () => Failure | undefined;
+  /** Runs a command, if who asked would still be let in; resolves after the fsync. */
+  readonly execute: Execute;
 };
+
+export type Execute = <Outcoming>(command: Command<Outcoming>) => Promise<Outcome<Outcoming>>;
 
 type Result = Answer | Failure | Promise<Answer | Failure>;
 
@@ -117,7 +121,7 @@ export type Incoming = {
   readonly path: string;
   readonly credential: Credential;
   readonly visit: Visit;
-  readonly isStillGood: () => boolean;
+  readonly refusalNow: () => Failure | undefined;
   params(): Record<string, string>;
   query(): Record<string, string>;
 };
@@ -140,12 +144,16 @@ export function route<P extends z.ZodObject, Q extends z.ZodObject, Body>(defini
     if (!query.ok) return query;
     const call = {
       ...incoming,
+      execute: executeFor(incoming, room),
       params: params.value as z.output<P>,
       query: query.value as z.output<Q>,
     };
     if (!bodyDescription || !rule) return run({ ...call, body: undefined as Body }, room);
     return readBody(incoming.request, rule).then((json) => {
       if (!json.ok) return json;
+      // It may have been long in coming.
+      const refused = incoming.refusalNow();
+      if (refused) return refused;
       const body = bodyDescription.read(json.value);
       return body.ok ? run({ ...call, body: body.value }, room) : body;
     });
@@ -168,9 +176,15 @@ function bodyRule(kind: BodyDescription<unknown>['kind']) {
 const filled = (query: Record<string, string>): Record<string, string> =>
   Object.fromEntries(Object.entries(query).filter(([, value]) => value !== ''));
 
-/** Runs a command; resolves after the fsync. */
-export const execute = <Outcoming>({ appliance }: Room, command: Command<Outcoming>): Promise<Outcome<Outcoming>> =>
-  new Promise((resolve) => appliance.execute(command, resolve));
+/** Nothing is written but by this, so who is shut out meanwhile, be it while a password is hashed, writes nothing. */
+const executeFor =
+  ({ refusalNow }: Incoming, { appliance }: Room): Execute =>
+  (command) =>
+    new Promise((resolve) => {
+      const refused = refusalNow();
+      if (refused) resolve(refused);
+      else appliance.execute(command, resolve);
+    });
 
 /** The id to write under: that of the address, or of the body, which must not be two. */
 export function agreedId(inPath: string, inBody: string | undefined): Failure | undefined {

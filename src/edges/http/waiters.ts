@@ -5,7 +5,6 @@ import { type Failure, failure } from '../../core/command.ts';
 import { feedWaitersMax } from '../../core/limits.ts';
 import type { Feed, FeedPage, FeedRequest } from '../../feed/feed.ts';
 import type { Log, Timers } from '../../ports.ts';
-import { credentialUnknown } from './credentials.ts';
 
 export type Waiters = {
   /** The first page with something in it; an empty one when time is up or the client is gone or we stop. */
@@ -14,8 +13,8 @@ export type Waiters = {
   recheck(): void;
 };
 
-/** `isStillGood` is asked after each change of a record: it may have revoked who waits. */
-export type Asker = { readonly gone: AbortSignal; readonly isStillGood: () => boolean };
+/** `refusalNow` is asked after each change of a record: it may have revoked who waits. */
+export type Asker = { readonly gone: AbortSignal; readonly refusalNow: () => Failure | undefined };
 
 type Waiter = {
   request: FeedRequest & { after: string };
@@ -35,7 +34,10 @@ export function createWaiters(
   let revision = recordRevision();
 
   function recheck(): void {
-    for (const waiter of [...waiters]) if (!waiter.asker.isStillGood()) waiter.finish(credentialUnknown);
+    for (const waiter of [...waiters]) {
+      const refused = waiter.asker.refusalNow();
+      if (refused) waiter.finish(refused);
+    }
   }
 
   /** Runs inside a commit's aftermath, so it must not throw. */

@@ -61,7 +61,7 @@ const changes = route({
     },
   },
   problems: ['query_malformed', 'cursor_malformed', 'cursor_of_another_shop', 'resync', 'too_many_waiting'],
-  run: ({ query, request, isStillGood }, room) => {
+  run: ({ query, request, refusalNow }, room) => {
     const { feed } = room.appliance;
     const wanted = { after: query.after, limit: query.limit, entities: query.entities };
     const first = feed.read({ ...wanted, limit: Math.min(query.limit, rowsReadFirst) });
@@ -71,7 +71,7 @@ const changes = route({
     return room.waiters
       .next({ ...wanted, after: first.next, limit: Math.min(query.limit, rowsReadFirst) }, waitMs, {
         gone: request.signal,
-        isStillGood,
+        refusalNow,
       })
       .then((page) => (page.ok ? feedAnswer(feed.read, wanted, page) : page));
   },

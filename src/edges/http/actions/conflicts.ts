@@ -9,7 +9,7 @@ import { documentToFields, fieldsToDocument } from '../../../core/merge.ts';
 import { recordDocument, terminalDocument, ticketDocument, userDocument } from '../documents.ts';
 import { listAnswer } from '../lists.ts';
 import { type Reading, readBy, readRecord } from '../reading.ts';
-import { execute, type Route, route } from '../route.ts';
+import { type Route, route } from '../route.ts';
 import * as books from '../schemas/books.ts';
 import { moment } from '../schemas/mesh.ts';
 import * as requests from '../schemas/requests.ts';
@@ -144,14 +144,14 @@ const resolve = route({
   },
   answers: { 200: { description: 'The conflict, settled.', schema: shown } },
   problems: ['malformed', 'not_found', 'conflict_resolved', 'conflict_of_facts', 'field_not_contested'],
-  run: async ({ params, body, credential }, room) => {
+  run: async ({ params, body, credential, execute }, room) => {
     const { observe } = room.appliance;
     const conflict = observe.conflict(params.id);
     if (!conflict) return unknownConflict(params.id);
     const fields = readFields(conflict.entity, body.fields as JsonObject | undefined);
     if (!fields.ok) return fields;
     const request = { conflict, choose: body.choose, fields: fields.value, notes: body.notes, by: credential.id };
-    const outcome = await execute(room, resolveConflict(request));
+    const outcome = await execute(resolveConflict(request));
     if (!outcome.ok) return outcome;
     return { status: 200, json: conflictDocument(room.appliance.books, observe.conflict(params.id) ?? conflict) };
   },

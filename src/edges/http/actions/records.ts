@@ -14,7 +14,7 @@ import { recordDocument } from '../documents.ts';
 import { keyedIds } from '../ids.ts';
 import { listAnswer } from '../lists.ts';
 import { readItems, readRecord } from '../reading.ts';
-import { type Answer, agreedId, execute, type Room, type Route, route } from '../route.ts';
+import { type Answer, agreedId, type Execute, type Route, route } from '../route.ts';
 import { customers, products, type RecordKind } from '../schemas/record-kinds.ts';
 import * as requests from '../schemas/requests.ts';
 
@@ -107,7 +107,7 @@ const createRoute = (kind: RecordKind): Route =>
       200: { description: 'It was there already, just so.', schema: kind.shown },
     },
     problems: ['malformed', 'record_exists', 'record_deleted', 'too_many_members'],
-    run: async ({ body, credential, request, path }, room) => {
+    run: async ({ body, credential, request, path, execute }) => {
       const ids = keyedIds(request.headers, credential, path);
       if (!ids.ok) return ids;
       const put: PutRecord = {
@@ -117,7 +117,7 @@ const createRoute = (kind: RecordKind): Route =>
         by: credential.id,
         mode: 'create',
       };
-      return writtenAnswer(kind, await execute(room, putRecord(put)));
+      return writtenAnswer(kind, await execute(putRecord(put)));
     },
   });
 
@@ -137,7 +137,7 @@ const replaceRoute = (kind: RecordKind): Route =>
       200: { description: 'Replaced, or so already.', schema: kind.shown },
     },
     problems: ['malformed', 'id_malformed', 'id_differs', 'version_differs', 'version_exists', 'too_many_members'],
-    run: async ({ params, body, credential, request }, room) => {
+    run: async ({ params, body, credential, request, execute }) => {
       const terms = termsOf(request, params.id, body.id);
       if (!terms.ok) return terms;
       const { precondition } = terms;
@@ -150,7 +150,7 @@ const replaceRoute = (kind: RecordKind): Route =>
         mode: 'put',
         precondition,
       };
-      return writtenAnswer(kind, await execute(room, putRecord(put)));
+      return writtenAnswer(kind, await execute(putRecord(put)));
     },
   });
 
@@ -180,12 +180,12 @@ const patchRoute = (kind: RecordKind): Route =>
       'version_differs',
       'too_many_members',
     ],
-    run: async ({ params, body, credential, request }, room) => {
+    run: async ({ params, body, credential, request, execute }) => {
       const terms = termsOf(request, params.id, body.id);
       if (!terms.ok) return terms;
       const { precondition } = terms;
       const patch = { entity: kind.entity, id: params.id, patch: body.body, by: credential.id, precondition };
-      return writtenAnswer(kind, await execute(room, patchRecord(patch)));
+      return writtenAnswer(kind, await execute(patchRecord(patch)));
     },
   });
 
@@ -201,12 +201,11 @@ const deleteRoute = (kind: RecordKind): Route =>
     headers: ['If-Match'],
     answers: { 204: { description: 'Deleted.' } },
     problems: ['id_malformed', 'not_found', 'record_deleted', 'version_differs'],
-    run: async ({ params, credential, request }, room) => {
+    run: async ({ params, credential, request, execute }) => {
       const condition = preconditionOf(request.headers);
       if (!condition.ok) return condition;
       const { precondition } = condition;
       const outcome = await execute(
-        room,
         deleteRecord({ entity: kind.entity, id: params.id, by: credential.id, precondition }),
       );
       return outcome.ok ? { status: 204 } : outcome;
@@ -230,18 +229,18 @@ const batchRoute = (kind: RecordKind): Route =>
     },
     answers: { 200: { description: 'A result for each item, in their order.', schema: requests.batchAnswer } },
     problems: ['malformed'],
-    run: ({ body, credential, request, path }, room) => {
+    run: ({ body, credential, request, path, execute }) => {
       const ids = keyedIds(request.headers, credential, path);
       if (!ids.ok) return ids;
-      return runBatch(body, (item, index) => putItem(kind, room, item, ids.of(index), credential.id));
+      return runBatch(body, (item, index) => putItem(kind, execute, item, ids.of(index), credential.id));
     },
   });
 
-function putItem(kind: RecordKind, room: Room, item: Json, keyedId: string | undefined, by: string) {
+function putItem(kind: RecordKind, execute: Execute, item: Json, keyedId: string | undefined, by: string) {
   const reading = readRecord(item, kind.schema);
   if (!reading.ok) return reading;
   const { id = keyedId, body } = reading.value;
-  return execute(room, putRecord({ entity: kind.entity, id, document: body, by, mode: 'put' })).then((outcome) => {
+  return execute(putRecord({ entity: kind.entity, id, document: body, by, mode: 'put' })).then((outcome) => {
     if (!outcome.ok) return outcome;
     const { row, outcome: became } = outcome.result;
     const result = { status: became === 'created' ? 201 : 200, id: row.id, version: row.version };

@@ -10,7 +10,7 @@ import { hashOf } from '../credentials.ts';
 import type { Looked } from '../limiter.ts';
 import type { Visit } from '../origins.ts';
 import { readBy } from '../reading.ts';
-import { type Answer, type Call, execute, type Room, type Route, route } from '../route.ts';
+import { type Answer, type Call, type Room, type Route, route } from '../route.ts';
 import { newPassword, password, userName } from '../schemas/users.ts';
 import { text } from '../schemas/values.ts';
 import { timeText } from '../times.ts';
@@ -100,7 +100,7 @@ const claim = route({
   },
   answers: { 200: { description: 'Claimed, and logged in.', schema: shown } },
   problems: ['malformed', 'claim_code_wrong', 'claimed_already', 'origin_foreign', 'rate_limited', 'busy'],
-  run: async ({ body, request, visit }, room) => {
+  run: async ({ body, request, visit, execute }, room) => {
     const { claim: open } = room;
     if (!open || hasAdmin(room.appliance.books)) return claimedAlready();
     const wrong = failure('claim_code_wrong', 'It was printed when the appliance started, and is in its data folder.');
@@ -110,7 +110,7 @@ const claim = route({
     const hashed = await room.passwords.hash(body.password);
     if (!hashed.ok) return hashed;
     const name = 'admin';
-    const outcome = await execute(room, claimShop({ name, passwordHash: hashed.hash, shopName: body.shopName }));
+    const outcome = await execute(claimShop({ name, passwordHash: hashed.hash, shopName: body.shopName }));
     if (!outcome.ok) return outcome;
     open.burn();
     return openSession(room, name, request, visit);
@@ -167,16 +167,19 @@ const putPassword = route({
   },
   answers: { 200: { description: 'Changed; a new session.', schema: shown } },
   problems: ['malformed', 'password_wrong', 'no_password', 'password_changed', 'rate_limited', 'busy'],
-  run: ({ body, credential, request, visit }, room) => {
+  run: ({ credential, ...call }, room) => {
     const { session } = credential;
     if (!session) return failure('no_password', 'Log in with a name and a password to change the password.');
-    return replacePassword(session.user, { body, request, visit }, room);
+    return replacePassword(session.user, call, room);
   },
 });
 
-type PasswordCall = Pick<Call<unknown, unknown, z.output<typeof passwordBody>>, 'body' | 'request' | 'visit'>;
+type PasswordCall = Pick<
+  Call<unknown, unknown, z.output<typeof passwordBody>>,
+  'body' | 'request' | 'visit' | 'execute'
+>;
 
-async function replacePassword(name: string, { body, request, visit }: PasswordCall, room: Room) {
+async function replacePassword(name: string, { body, request, visit, execute }: PasswordCall, room: Room) {
   const before = passwordHashOf(room.appliance.books.record('user', name));
   const wrong = failure('password_wrong', 'Send the password that you logged in with as "current".');
   const refused = await guess(room, visit, () => room.passwords.isRight(body.current, before), wrong);
@@ -184,7 +187,7 @@ async function replacePassword(name: string, { body, request, visit }: PasswordC
   const hashed = await room.passwords.hash(body.password);
   if (!hashed.ok) return hashed;
   const by = userAuthorMark + name;
-  const outcome = await execute(room, changePassword({ name, before, passwordHash: hashed.hash, by }));
+  const outcome = await execute(changePassword({ name, before, passwordHash: hashed.hash, by }));
   return outcome.ok ? openSession(room, name, request, visit) : outcome;
 }
 

@@ -7,7 +7,7 @@ import { movementDocument, stockDocument } from '../documents.ts';
 import { keyedIds } from '../ids.ts';
 import { listAnswer } from '../lists.ts';
 import { readMovement } from '../reading.ts';
-import { execute, type Route, route } from '../route.ts';
+import { type Route, route } from '../route.ts';
 import * as books from '../schemas/books.ts';
 import * as requests from '../schemas/requests.ts';
 import { id } from '../schemas/values.ts';
@@ -91,13 +91,10 @@ const move = route({
     200: { description: 'It came before; as it is stored.', schema: shownMovement },
   },
   problems: ['malformed', 'quantity_missing', 'number_not_exact', 'movement_differs'],
-  run: async ({ body, credential, request, path }, room) => {
+  run: async ({ body, credential, request, path, execute }) => {
     const ids = keyedIds(request.headers, credential, path);
     if (!ids.ok) return ids;
-    const outcome = await execute(
-      room,
-      createMovement({ id: body.id ?? ids.of(0), body: body.body, by: credential.id }),
-    );
+    const outcome = await execute(createMovement({ id: body.id ?? ids.of(0), body: body.body, by: credential.id }));
     if (!outcome.ok) return outcome;
     const status = outcome.result.outcome === 'created' ? 201 : 200;
     return { status, json: movementDocument(outcome.result.row) };

@@ -9,7 +9,7 @@ import { terminalDocument } from '../documents.ts';
 import { keyedIds } from '../ids.ts';
 import { listAnswer } from '../lists.ts';
 import { readRecord } from '../reading.ts';
-import { execute, type Route, route } from '../route.ts';
+import { type Route, route } from '../route.ts';
 import * as books from '../schemas/books.ts';
 import * as requests from '../schemas/requests.ts';
 import { madeByAppliance } from '../schemas/values.ts';
@@ -52,14 +52,14 @@ const make = route({
     },
   },
   problems: ['malformed', 'id_reserved', 'terminal_exists'],
-  run: async ({ body, credential, request, path }, room) => {
+  run: async ({ body, credential, request, path, execute }, room) => {
     const ids = keyedIds(request.headers, credential, path);
     if (!ids.ok) return ids;
     const id = body.id ?? ids.of(0) ?? `till-${Buffer.from(room.random.bytes(10)).toString('hex')}`;
     const token = terminalToken(id, room.random.bytes(tokenBytes));
     const { tokenHash: _, revoked: __, lastUsedAt: ___, ...sent } = body.body;
     const document = sent as JsonObject & { name: string };
-    const outcome = await execute(room, makeTerminal({ id, document, tokenHash: hashOf(token), by: credential.id }));
+    const outcome = await execute(makeTerminal({ id, document, tokenHash: hashOf(token), by: credential.id }));
     if (!outcome.ok) return outcome;
     return { status: 201, json: { id, name: document.name, role: document.role ?? 'terminal', token } };
   },
@@ -97,8 +97,8 @@ const revoke = route({
   params: requests.byId,
   answers: { 204: { description: 'Revoked, now or before.' } },
   problems: ['id_malformed', 'not_found'],
-  run: async ({ params, credential }, room) => {
-    const outcome = await execute(room, revokeTerminal({ id: params.id, by: credential.id }));
+  run: async ({ params, credential, execute }) => {
+    const outcome = await execute(revokeTerminal({ id: params.id, by: credential.id }));
     return outcome.ok ? { status: 204 } : outcome;
   },
 });

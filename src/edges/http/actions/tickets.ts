@@ -13,7 +13,7 @@ import { ticketDocument } from '../documents.ts';
 import { keyedIds } from '../ids.ts';
 import { listAnswer } from '../lists.ts';
 import { type Identified, readItems, readTicket } from '../reading.ts';
-import { type Answer, agreedId, execute, type Room, type Route, route } from '../route.ts';
+import { type Answer, agreedId, type Execute, type Route, route } from '../route.ts';
 import * as books from '../schemas/books.ts';
 import * as requests from '../schemas/requests.ts';
 
@@ -45,9 +45,8 @@ const answers = {
   200: { description: 'It came before; as it is stored.', schema: shown },
 };
 
-const write = (room: Room, { id, body }: Identified<TicketBody>, credential: Credential) =>
+const write = (execute: Execute, { id, body }: Identified<TicketBody>, credential: Credential) =>
   execute(
-    room,
     createTicket({
       id,
       body,
@@ -75,10 +74,10 @@ const post = route({
   body: { schema: books.ticket, example, read: readTicket },
   answers,
   problems: ['malformed', 'number_not_exact', 'ticket_differs'],
-  run: async ({ body, credential, request, path }, room) => {
+  run: async ({ body, credential, request, path, execute }) => {
     const ids = keyedIds(request.headers, credential, path);
     if (!ids.ok) return ids;
-    return written(await write(room, { id: body.id ?? ids.of(0), body: body.body }, credential));
+    return written(await write(execute, { id: body.id ?? ids.of(0), body: body.body }, credential));
   },
 });
 
@@ -93,9 +92,9 @@ const put = route({
   body: { schema: books.ticket, example, read: readTicket },
   answers,
   problems: ['malformed', 'id_malformed', 'id_differs', 'number_not_exact', 'ticket_differs'],
-  run: async ({ params, body, credential }, room) => {
+  run: async ({ params, body, credential, execute }) => {
     const refusal = agreedId(params.id, body.id);
-    return refusal ?? written(await write(room, { id: params.id, body: body.body }, credential));
+    return refusal ?? written(await write(execute, { id: params.id, body: body.body }, credential));
   },
 });
 
@@ -110,18 +109,18 @@ const batch = route({
   body: { schema: requests.batchOf(books.ticket), example: { items: [example] }, read: readItems, kind: 'batch' },
   answers: { 200: { description: 'A result for each ticket, in their order.', schema: requests.batchAnswer } },
   problems: ['malformed'],
-  run: ({ body, credential, request, path }, room) => {
+  run: ({ body, credential, request, path, execute }) => {
     const ids = keyedIds(request.headers, credential, path);
     if (!ids.ok) return ids;
-    return runBatch(body, (item, index) => writeItem(room, item, ids.of(index), credential));
+    return runBatch(body, (item, index) => writeItem(execute, item, ids.of(index), credential));
   },
 });
 
-function writeItem(room: Room, item: Json, keyedId: string | undefined, credential: Credential) {
+function writeItem(execute: Execute, item: Json, keyedId: string | undefined, credential: Credential) {
   const reading = readTicket(item);
   if (!reading.ok) return reading;
   const { id = keyedId, body } = reading.value;
-  return write(room, { id, body }, credential).then((outcome) => {
+  return write(execute, { id, body }, credential).then((outcome) => {
     if (!outcome.ok) return outcome;
     const { row, outcome: became } = outcome.result;
     const { flags } = ticketDocument(row);

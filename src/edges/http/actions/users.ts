@@ -9,7 +9,7 @@ import { hashOf, tokenBytes, userToken } from '../credentials.ts';
 import { userDocument } from '../documents.ts';
 import { listAnswer } from '../lists.ts';
 import { readBy } from '../reading.ts';
-import { execute, type Route, route } from '../route.ts';
+import { type Route, route } from '../route.ts';
 import * as requests from '../schemas/requests.ts';
 import { storedUser, user, userName } from '../schemas/users.ts';
 
@@ -40,11 +40,11 @@ const make = route({
   },
   answers: { 201: { description: 'Made.', schema: storedUser } },
   problems: ['malformed', 'id_reserved', 'user_exists', 'too_many_users', 'busy'],
-  run: async ({ body, credential }, room) => {
+  run: async ({ body, credential, execute }, room) => {
     const hashed = await room.passwords.hash(body.password);
     if (!hashed.ok) return hashed;
     const { name, role } = body;
-    const outcome = await execute(room, makeUser({ name, role, passwordHash: hashed.hash, by: credential.id }));
+    const outcome = await execute(makeUser({ name, role, passwordHash: hashed.hash, by: credential.id }));
     return outcome.ok ? { status: 201, json: userDocument(outcome.result.row) } : outcome;
   },
 });
@@ -60,8 +60,8 @@ const revoke = route({
   params: byName,
   answers: { 204: { description: 'Shut out, now or before.' } },
   problems: ['id_malformed', 'not_found', 'last_admin'],
-  run: async ({ params, credential }, room) => {
-    const outcome = await execute(room, revokeUser({ name: params.name, by: credential.id }));
+  run: async ({ params, credential, execute }) => {
+    const outcome = await execute(revokeUser({ name: params.name, by: credential.id }));
     return outcome.ok ? { status: 204 } : outcome;
   },
 });
@@ -77,9 +77,9 @@ const makeAdminToken = route({
   answers: {
     201: { description: 'Made.', schema: z.object({ token: z.string().openapi({ example: 'user_…' }) }) },
   },
-  run: async ({ credential }, room) => {
+  run: async ({ credential, execute }, room) => {
     const token = userToken(adminTokenUser, room.random.bytes(tokenBytes));
-    const outcome = await execute(room, setAdminToken({ tokenHash: hashOf(token), by: credential.id }));
+    const outcome = await execute(setAdminToken({ tokenHash: hashOf(token), by: credential.id }));
     return outcome.ok ? { status: 201, json: { token } } : outcome;
   },
 });

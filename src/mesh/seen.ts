@@ -1,6 +1,6 @@
 // Who is seen on the network. Members are dialed at once, whoever else is shown to people; all known addresses are when we
-// are on a network again ourselves. When peers are linked and nothing is ever heard, it is said that the network keeps mDNS
-// from us: else that looks like an empty shop.
+// are on a network anew ourselves. When peers are linked and nothing is ever heard, it is said that the network keeps mDNS
+// from us: else that looks like an empty shop. Unless mDNS knows of a reason of its own.
 
 import { mdnsSilentMs } from '../core/limits.ts';
 import type { DiscoveryStatus, Sighting } from '../ports.ts';
@@ -13,7 +13,8 @@ const silence =
 
 export function createSeen({ ports, config, members, candidates, wish, dialer, alarms, links }: MeshParts): Seen {
   let linkedSince: number | null = null;
-  let isCutOff = false;
+  /** Where we were at the last look; null before the first. */
+  let places: ReadonlySet<string> | null = null;
 
   function seen({ replicaId, address, name, shop }: Sighting): void {
     if (replicaId === config.replicaId) return;
@@ -29,18 +30,19 @@ export function createSeen({ ports, config, members, candidates, wish, dialer, a
     const status = ports.discovery?.status();
     lookForNetwork(status);
     const isHeard = status === undefined || !status.enabled || (status.seen > 0 && status.lastHeardAt !== null);
-    if (isHeard || links.size === 0) linkedSince = null;
+    if (isHeard || status.lastError !== null || links.size === 0) linkedSince = null;
     else linkedSince ??= ports.clock.monotonic();
     const isSilent = linkedSince !== null && ports.clock.monotonic() - linkedSince >= mdnsSilentMs;
     if (isSilent) alarms.raise('mdns', 'mdns_silent', silence);
     else alarms.clear('mdns');
   }
 
-  /** A cable, or the radio, is back: peers that hear no mDNS tell us of it by nothing else. */
+  /** A cable, or the radio, is back, or brought another address: peers that hear no mDNS tell us of it by nothing else. */
   function lookForNetwork(status: DiscoveryStatus | undefined): void {
-    const wasCutOff = isCutOff;
-    isCutOff = status?.enabled === true && status.interfaces.length === 0;
-    if (wasCutOff && !isCutOff) dialer.hurryAll();
+    if (!status?.enabled) return;
+    const before = places;
+    places = new Set(status.interfaces.map(({ name, address }) => `${name} ${address}`));
+    if (before && [...places].some((place) => !before.has(place))) dialer.hurryAll();
   }
 
   return {

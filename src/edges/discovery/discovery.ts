@@ -110,8 +110,8 @@ function startSession(options: DiscoveryOptions, self: Announcement, events: Dis
     packetsPerSecondMax: options.packetsPerSecondMax ?? mdnsPacketsPerSecondMax,
     describe: (instance, source) => speaking?.library.describe(instance, source) ?? null,
     interfaces: network.interfaces,
-    question({ concernsUs, isBrowsing }) {
-      if (isBrowsing && clock.monotonic() - roundAt >= discoveryRoundMsMin) round();
+    question({ concernsUs, isForAll }) {
+      if (isForAll && clock.monotonic() - roundAt >= discoveryRoundMsMin) round();
       if (concernsUs) speaking?.answer();
     },
     claim: (claim) => tellSeen(candidates.hear(claim)),
@@ -158,7 +158,7 @@ function startSession(options: DiscoveryOptions, self: Announcement, events: Dis
     }
   }
 
-  /** Every question begins one, whoever asks: all answer it, and nobody else needs to ask for a while. */
+  /** Every question that all answer begins one, whoever asks: nobody else needs to ask for a while. */
   function round(): void {
     roundAt = clock.monotonic();
     roundTimer?.cancel();

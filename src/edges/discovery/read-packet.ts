@@ -16,7 +16,7 @@ export type Instance = {
 };
 
 export type Heard =
-  | { readonly kind: 'question'; readonly concernsUs: boolean; readonly isBrowsing: boolean }
+  | { readonly kind: 'question'; readonly concernsUs: boolean; readonly isForAll: boolean }
   | {
       readonly kind: 'answer';
       readonly instances: readonly Instance[];
@@ -53,7 +53,9 @@ function readQuestion({ questions = [], answers = [] }: DecodedPacket, own: OwnN
     (answer) =>
       answer.type === 'PTR' && lower(answer.data) === lower(own.fullname) && (answer.ttl ?? 0) * 2 >= mdnsTtlSeconds,
   );
-  return { kind: 'question', concernsUs: isAboutOurs || (isBrowsing && !isKnown), isBrowsing };
+  // Who brings answers along does not ask for all of us: his question stands for none of ours (RFC 6762, 7.3).
+  const isForAll = isBrowsing && answers.length === 0;
+  return { kind: 'question', concernsUs: isAboutOurs || (isBrowsing && !isKnown), isForAll };
 }
 
 const isType = (type: string, wanted: string): boolean => type === wanted || type === 'ANY';

@@ -2,8 +2,14 @@
 
 import { decode } from 'dns-packet';
 import { expect, onTestFinished, test } from 'vitest';
-import { candidatesPerSourceMax, discoveryRoundMs, mdnsTxtBytesMax } from '../../../src/core/limits.ts';
+import {
+  candidatesPerSourceMax,
+  discoveryRoundMs,
+  discoveryRoundMsMin,
+  mdnsTxtBytesMax,
+} from '../../../src/core/limits.ts';
 import type { DiscoveryOptions } from '../../../src/edges/discovery/discovery.ts';
+import { ownNames } from '../../../src/edges/discovery/service.ts';
 import type { Announcement } from '../../../src/ports.ts';
 import { freePort, type Looker, look, type Stranger, stranger, until } from './loopback.ts';
 import { createManualTime } from './manual-time.ts';
@@ -305,12 +311,12 @@ test('B9 however often it is asked, it answers once a second, and not who knows 
   expect(answerCount).toBe(1);
   time.advance(400);
   await until(() => answerCount === 2);
-  await told(knowing(fullname, 120));
+  await told(knowing(120, fullname));
   await told(question('_ipp._tcp.local'));
   time.advance(1190);
   await settle();
   expect(answerCount).toBe(2);
-  await told(knowing(fullname, 20));
+  await told(knowing(20, fullname));
   time.advance(200);
   await until(() => answerCount === 3);
   for (const [name, type] of [
@@ -341,6 +347,25 @@ test('somebody else’s question begins a round for all: nobody asks again right
   expect(askedCount).toBe(0);
   time.advance(500);
   await until(() => askedCount === 1);
+});
+
+test('E10 questions of somebody who knows all answers stand for nobody else’s: all go on asking, and nobody vanishes', async () => {
+  const { lan, time, a, other, told } = await pair();
+  const b = lan.look('b', time);
+  await Promise.all([a.sees('till b'), b.sees('till a')]);
+  const heardCount = () => [a, b].reduce((sum, { discovery }) => sum + discovery.status().packetsHeard, 0);
+  const names = [a, b].map(({ self }) => ownNames(self).fullname);
+  for (let round = 0; round < 8; round++) {
+    await told(knowing(120, ...names));
+    time.advance(discoveryRoundMsMin);
+    const before = heardCount();
+    await other.say(foreignDevice());
+    await until(() => heardCount() >= before + 2);
+  }
+  for (const { discovery, events } of [a, b]) {
+    expect(events.filter((event) => 'gone' in event)).toEqual([]);
+    expect(discovery.status().seen).toBe(1);
+  }
 });
 
 test('the status tells of the network heard, also of foreign devices', async () => {

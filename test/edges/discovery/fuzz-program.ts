@@ -28,7 +28,7 @@ const samples = [
   goodbye({ id: idOf('b') }),
   nameOnly({ id: idOf('f') }),
   question(),
-  knowing(`${idOf('a')}._tillmesh._tcp.local`, 120),
+  knowing(120, `${idOf('a')}._tillmesh._tcp.local`),
   foreignDevice(),
   ...attacks.map(({ packet }) => packet).filter(({ length }) => length > 11 && length < 4000),
 ];

@@ -54,11 +54,11 @@ export const question = (name = service, type: 'PTR' | 'ANY' | 'SRV' | 'TXT' | '
   // The declaration knows no ANY; the library does.
   encode({ type: 'query', questions: [{ type: type as 'PTR', name }] });
 
-export const knowing = (fullname: string, ttl: number): Buffer =>
+export const knowing = (ttl: number, ...fullnames: string[]): Buffer =>
   encode({
     type: 'query',
     questions: [{ type: 'PTR', name: service }],
-    answers: [{ type: 'PTR', name: service, ttl, data: fullname }],
+    answers: fullnames.map((data) => ({ type: 'PTR', name: service, ttl, data }) as const),
   });
 
 /** A television, with the records that Apple's and Google's devices send. */

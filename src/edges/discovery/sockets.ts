@@ -1,4 +1,4 @@
-// The sockets of discovery on a given set of interfaces: one that listens, and one for each interface that speaks. Failures
+// The sockets of discovery on a given set of interfaces: one that listens, and one for each address that speaks. Failures
 // come back, or are told later, as sentences; nothing here throws.
 
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
@@ -77,7 +77,7 @@ async function openSpeaker(
   const bound = await bindSocket(port, address, trouble);
   if (!bound.ok) return bound;
   try {
-    receiver.addMembership(multicastGroup, address);
+    joinGroup(receiver, address);
     bound.socket.setMulticastInterface(address);
     bound.socket.setMulticastTTL(255);
     bound.socket.setMulticastLoopback(true);
@@ -85,6 +85,15 @@ async function openSpeaker(
   } catch (error) {
     await closeSocket(bound.socket);
     return { ok: false, reason: reasonOf(error) };
+  }
+}
+
+/** A card is in the group once, however many addresses it has. */
+function joinGroup(receiver: Socket, address: string): void {
+  try {
+    receiver.addMembership(multicastGroup, address);
+  } catch (error) {
+    if (reasonOf(error) !== 'EADDRINUSE') throw error;
   }
 }
 

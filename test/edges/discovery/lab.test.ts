@@ -121,6 +121,25 @@ describe.skipIf(missing !== null)(
       expect(a.lines.filter(loses('b'))).toHaveLength(1);
     });
 
+    test.for([node, bun])(
+      'on $name a card with two addresses hears and is heard on the networks of both',
+      async (runtime, { skip }) => {
+        if (!runtime.isHere) skip('no Bun here');
+        const second = '10.87.33';
+        lab.output(1, 'ip', 'address', 'add', `${second}.1/24`, 'dev', 'eth0');
+        lab.changeAddress(2, lab.address(2), `${second}.2`);
+        onTestFinished(() => {
+          lab.output(1, 'ip', 'address', 'del', `${second}.1/24`, 'dev', 'eth0');
+          lab.changeAddress(2, `${second}.2`, lab.address(2));
+        });
+        const [a, b, c] = [start(1, 'a', runtime), start(2, 'b'), start(3, 'c')];
+        const isBoth = (line: Line) => seesAt(`${second}.2:3031`)(line) || seesAt(at(3))(line);
+        await Promise.all([b.line(seesAt(`${second}.1:3031`)), c.line(seesAt(at(1))), a.line(isBoth)]);
+        await a.line(isBoth);
+        expect(await statusOf(a)).toMatchObject({ lastError: null, interfaces: { length: 2 } });
+      },
+    );
+
     test('a firewall that lets nothing out is told, and when it does again', async () => {
       const [a, b] = [start(1, 'a'), start(2, 'b')];
       await Promise.all([a.line(seesAt(at(2))), b.line(seesAt(at(1)))]);

@@ -22,7 +22,8 @@ import { createLink, type Link, type LinkEvents } from './link.ts';
 import type { Mesh, MeshConfig } from './mesh.ts';
 import { createOwnSide } from './own-side.ts';
 import type { MeshParts } from './parts.ts';
-import { addCounters, createPeerBook, type PeerEntry } from './peer-book.ts';
+import { addCounters, createPeerBook } from './peer-book.ts';
+import { createPlaces } from './places.ts';
 import { createSeen } from './seen.ts';
 import { createSnapshots } from './snapshots.ts';
 import { createTold } from './told.ts';
@@ -76,7 +77,7 @@ export function createMesh(ports: Ports, storage: Storage, config: MeshConfig, a
   const dialer = createDialer(ports, {
     isWanted,
     dialing({ peerId }) {
-      const entry = peerId === null ? undefined : peers.get(peerId);
+      const entry = peerId === null || links.has(peerId) ? undefined : peers.get(peerId);
       if (entry) entry.reconnectAttempts += 1;
     },
     connected: (connection, address) => open(connection, address),
@@ -100,6 +101,7 @@ export function createMesh(ports: Ports, storage: Storage, config: MeshConfig, a
     closePeer: (id, reason) => links.get(id)?.close(reason),
     snapshotProgress: (link) => snapshots.progress(link),
   };
+  const places = createPlaces(parts);
   const upkeep = createUpkeep(parts, above.recordSync);
   const admission = createAdmission(parts);
   const gate = createGate(parts, admission);
@@ -152,6 +154,8 @@ export function createMesh(ports: Ports, storage: Storage, config: MeshConfig, a
       if (address) dialer.failed(address, reason);
       return;
     }
+    if (address && places.isAsKnown(address, peerKeyId))
+      return connection.close('another link to the same peer stands');
     if (strangers.size >= connectionsPendingMax) dropOldestStranger();
     const link = createLink(ports, storage, connection, peerKeyId, events);
     strangers.set(link, address);
@@ -174,26 +178,24 @@ export function createMesh(ports: Ports, storage: Storage, config: MeshConfig, a
     if (!entry || stopped) return link.close('no room for another peer');
     if (!gate.isAlone(link, entry)) return link.close('another process under its key is linked');
     const standing = links.get(peer.id);
-    if (standing && standing.instance !== link.instance) {
-      // It was started anew, and the link of its process before has not been missed yet.
-      links.delete(peer.id);
-      standing.close('the peer was started anew');
-    } else if (standing) {
-      const survivor = survivingLink(claimOf(standing), claimOf(link)).link;
-      const loser = survivor === link ? standing : link;
-      if (loser === link) {
-        rememberAddress(link, entry, address ?? null);
-        return link.close('another link to the same peer stands');
-      }
-      links.delete(peer.id);
-      loser.close('replaced by another link to the same peer');
+    const isSameProcess = standing?.instance === link.instance;
+    if (standing && isSameProcess && survivingLink(claimOf(standing), claimOf(link)).link === standing) {
+      places.shown(link, entry, address ?? null);
+      return link.close('another link to the same peer stands');
     }
     links.set(peer.id, link);
+    if (standing && isSameProcess) standing.close('replaced by another link to the same peer');
+    else if (standing) {
+      // The link of its process before has not been missed yet.
+      const reason = 'the peer was started anew';
+      places.left(peer.id, addressByLink.get(standing), reason);
+      standing.close(reason);
+    }
     entry.name = peer.name;
     entry.version = peer.version;
     entry.lastSeen = clock.now();
     entry.lastError = null;
-    rememberAddress(link, entry, address ?? null);
+    places.shown(link, entry, address ?? null);
     peers.save(entry);
     log.info('linked to a peer', { peer: peer.name, id: peer.id, address: link.connection.address });
     told.greeted(link);
@@ -203,28 +205,6 @@ export function createMesh(ports: Ports, storage: Storage, config: MeshConfig, a
     link,
     dialerId: link.role === 'dialer' ? config.replicaId : link.peerKeyId,
   });
-
-  function rememberAddress(link: Link, entry: PeerEntry, address: AddressState | null): void {
-    if (address) {
-      address.peerId = entry.id;
-      address.lastError = null;
-      address.wasConnected = true;
-      entry.address = address.address;
-    } else if (link.peer && link.peer.meshPort > 0) {
-      const host = link.connection.address.replace(/:[0-9]+$/, '');
-      moveTo(entry, `${host}:${link.peer.meshPort}`);
-    }
-    if (entry.address !== null) dialer.isAt(entry.id, entry.address);
-  }
-
-  /** A peer that dialed us shows where it is now; an address that a person gave stays. */
-  function moveTo(entry: PeerEntry, seenAt: string): void {
-    const known = dialer.addresses().find((address) => address.address === entry.address);
-    if (entry.address === seenAt || known?.source === 'static') return;
-    if (known) dialer.remove(known.address);
-    entry.address = seenAt;
-    dialer.add(seenAt, 'remembered');
-  }
 
   function peerHeads(link: Link, heads: Heads, hashes: Readonly<Record<string, string>>): void {
     // Its greeting was answered, and then there was no room for it.
@@ -253,8 +233,7 @@ export function createMesh(ports: Ports, storage: Storage, config: MeshConfig, a
       upkeep.record(link, entry, reason);
       entry.lastError = reason;
       if (!stopped) peers.save(entry);
-      for (const known of dialer.addresses())
-        if (known.peerId === entry.id && known !== address) dialer.failed(known, reason);
+      places.left(entry.id, address, reason);
       replan();
     }
     // Whom we showed a code says no by leaving; a link of before we had one says nothing of it.
@@ -294,8 +273,7 @@ export function createMesh(ports: Ports, storage: Storage, config: MeshConfig, a
 
   function isWanted(address: AddressState): boolean {
     const { peerId, source } = address;
-    if (stopped || !enabled || peerId === 'self') return false;
-    if (peerId !== null && links.has(peerId)) return false;
+    if (stopped || !enabled || peerId === 'self' || places.isLinked(address)) return false;
     const trust = peerId === null ? 'pending' : members.trustOf(peerId);
     // Where one was that is revoked, another may be by now; but for a mere hint nobody is looked for.
     if (trust === 'revoked' && isHint(source)) return false;

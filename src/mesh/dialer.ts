@@ -14,6 +14,8 @@ export type AddressState = {
   source: AddressSource;
   /** Who answered there; 'self' when it was we. */
   peerId: string | null;
+  /** Process of the peer that answered there while it is linked; null when it is to be seen who does. */
+  shownTo: string | null;
   failures: number;
   /** The attempt under way, and since when (monotonic milliseconds). */
   isDialing: boolean;
@@ -65,6 +67,7 @@ export const newAddress = (address: string, source: AddressSource): AddressState
   address,
   source,
   peerId: null,
+  shownTo: null,
   failures: 0,
   isDialing: false,
   dialedAt: 0,

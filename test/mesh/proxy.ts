@@ -9,6 +9,8 @@ export type Cable = {
   /** Ends what is open and takes nothing more. */
   cut(): void;
   heal(): void;
+  /** To another target from now on; what is open ends. */
+  lead(target: string): void;
   /** What the target sends is no longer read, or is again. */
   stopAnswers(): void;
   resumeAnswers(): void;
@@ -18,7 +20,7 @@ export type Cable = {
 };
 
 export async function openCable(target: string): Promise<Cable> {
-  const [host = '', port] = target.split(':');
+  let leadsTo = target;
   const pairs = new Set<{ near: Socket; far: Socket }>();
   let isCut = false;
   let isStopped = false;
@@ -30,6 +32,7 @@ export async function openCable(target: string): Promise<Cable> {
       near.destroy();
       return;
     }
+    const [host = '', port] = leadsTo.split(':');
     const far = connect({ host, port: Number(port) }).on('error', () => {});
     const pair = { near, far };
     pairs.add(pair);
@@ -62,6 +65,10 @@ export async function openCable(target: string): Promise<Cable> {
     },
     heal() {
       isCut = false;
+    },
+    lead(to) {
+      leadsTo = to;
+      destroyAll();
     },
     stopAnswers() {
       isStopped = true;

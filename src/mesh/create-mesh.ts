@@ -272,8 +272,10 @@ export function createMesh(ports: Ports, storage: Storage, config: MeshConfig, a
   }
 
   function isWanted(address: AddressState): boolean {
-    const { peerId, source } = address;
-    if (stopped || !enabled || peerId === 'self' || places.isLinked(address)) return false;
+    const { source } = address;
+    // Where we were ourselves, another may be by now.
+    const peerId = address.peerId === 'self' ? null : address.peerId;
+    if (stopped || !enabled || places.isLinked(address)) return false;
     const trust = peerId === null ? 'pending' : members.trustOf(peerId);
     // Where one was that is revoked, another may be by now; but for a mere hint nobody is looked for.
     if (trust === 'revoked' && isHint(source)) return false;

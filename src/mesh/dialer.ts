@@ -103,6 +103,8 @@ export function createDialer(ports: Ports, events: DialerEvents): Dialer {
       }
       if (outcome.ok) events.connected(outcome.connection, state);
       else {
+        // We are there no more, it seems.
+        if (state.peerId === 'self') state.peerId = null;
         failed(state, outcome.reason);
         if (state.isHurried) dial(state);
       }
@@ -119,7 +121,9 @@ export function createDialer(ports: Ports, events: DialerEvents): Dialer {
   }
 
   function wait(state: AddressState): void {
-    state.timer = ports.timers.after(redialDelayMs(state.failures, ports.random.fraction()), () => dial(state));
+    // Where we are ourselves nobody else is to be expected soon.
+    const failures = state.peerId === 'self' ? Number.POSITIVE_INFINITY : state.failures;
+    state.timer = ports.timers.after(redialDelayMs(failures, ports.random.fraction()), () => dial(state));
   }
 
   const countOf = (peerId: string | undefined): number =>

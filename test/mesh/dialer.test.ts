@@ -46,6 +46,18 @@ test('an attempt that fails with no sign of life waits for its turn', () => {
   expect(dialer.addresses()[0]).toMatchObject({ failures: 1, lastError: 'closed the connection' });
 });
 
+test('an address where we are ourselves is dialed again after the longest delay, until nobody answers there', () => {
+  const { dialer, delays, fail } = openDialer();
+  const [state] = dialer.addresses();
+  if (!state) throw new Error('no address');
+  state.peerId = 'self';
+  dialer.failed(state, 'this is our own address');
+  expect(delays.at(-1)).toBe(60_000);
+  fail();
+  expect(state.peerId).toBe(null);
+  expect(delays.at(-1)).toBe(5_000);
+});
+
 test('an address that a person names is dialed at once, and then as often as a new one', () => {
   const { dialer, attempts, delays, fail } = openDialer();
   fail();

@@ -29,6 +29,16 @@ async function openMoved() {
   return { bar, cellar, cable };
 }
 
+test('where we were ourselves, another one is found when it is there', async () => {
+  const [bar, cellar] = [await openAppliance('Bar', { haste }), await openAppliance('Cellar', { haste })];
+  const cable = await openCable(bar.address);
+  bar.appliance.mesh.addPeer(cable.address);
+  await until('it has met itself', () => bar.wire.openedCount() > 0 && bar.wire.openCount() === 0);
+  expect(statusOf(bar).peers).toEqual([]);
+  cable.lead(cellar.address);
+  await linked(bar, cellar);
+});
+
 test('another one at the address of a peer is found while that is linked from elsewhere, and each is said to be where it is', async () => {
   const { bar, cellar, cable } = await openMoved();
   const attic = await openAppliance('Attic', { haste });

@@ -368,6 +368,13 @@ describe('disks', () => {
     await equal(barBack, restored);
     for (const id of ['early', 'late-0', 'late-4', 'after']) expect(await barBack.hasTicket(id)).toBe(true);
     expect((await restored.status()).alarms.map(({ code }) => code)).toContain('restored_copy');
+    // Once is enough, also for one that is only ever unplugged.
+    const { heads } = await restored.digest();
+    restored.kill();
+    await restored.stop();
+    const again = await places.cellar.start('cellar');
+    await again.sell('again');
+    expect(Object.keys((await again.digest()).heads).sort()).toEqual(Object.keys(heads).sort());
   });
 
   test('F9 B2 a backup made while it ran, and put back after a power cut, goes on under a new epoch: its peers are equal without it', async () => {

@@ -115,11 +115,11 @@ export const noteOpened = (house: House, appliance: Appliance): void =>
 
 /** To be called when the books are about to be closed in order. */
 export const noteClosing = (house: House, appliance: Appliance): void =>
-  void noteStop(house.folder, { wroteUpTo: appliance.soFar().wroteUpTo, ...knownOf(house, appliance) });
+  void noteStop(house.folder, knownOf(house, appliance));
 
-function knownOf({ identity, shop }: House, appliance: Appliance): Pick<Identity, 'epoch' | 'shopInUse'> {
-  const { epoch, isInUse } = appliance.soFar();
-  return { epoch: Math.max(epoch, identity.epoch), shopInUse: isInUse ? shop : identity.shopInUse };
+function knownOf({ identity, shop }: House, appliance: Appliance) {
+  const { epoch, wroteUpTo, isInUse } = appliance.soFar();
+  return { wroteUpTo, epoch: Math.max(epoch, identity.epoch), shopInUse: isInUse ? shop : identity.shopInUse };
 }
 
 /** A key makes the shop of books that hold no word yet; later it may change, or be left out. */

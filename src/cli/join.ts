@@ -37,10 +37,11 @@ async function joinRunning(folder: string, words: JoinWords, say: (line: string)
   const target = code === undefined ? await seenAt(folder, peer) : { ok: true as const, peer };
   if (!target.ok) return target;
   let shopBefore = '';
-  await untilStatus(folder, lookMs, ({ shop }) => {
+  const isThere = await untilStatus(folder, stayMs, ({ shop }) => {
     shopBefore = shop;
     return true;
   });
+  if (!isThere) return refused('the appliance does not answer; see its log');
   let answer = await ask(folder, { code, peer: target.peer, bringBooks: words.bringBooks });
   if (answer.code === 'has_own_books') {
     if (!(await isAgreed(answer.detail))) return refused(`${answer.detail} On this console: --bring-books.`);
@@ -52,8 +53,8 @@ async function joinRunning(folder: string, words: JoinWords, say: (line: string)
     const isOver = await untilStatus(folder, askedMsMax, (status) => status.asked === null);
     if (!isOver)
       return { ok: true, text: 'Not approved yet. It goes on asking; "tillmesh status" tells how it stands.' };
-    const isIn = await untilStatus(folder, moveMsMax, (status) => status.shop !== shopBefore);
-    if (!isIn) return refused('it no longer asks: meanwhile it was used, or another appliance came into its shop');
+    if (!(await hasMoved(folder, shopBefore)))
+      return refused('it no longer asks: meanwhile it was used, or another appliance came into its shop');
   } else if (answer.state !== 'joined') return refused(answer.detail);
   say(
     answer.hostName
@@ -73,7 +74,8 @@ type JoinReply = {
 
 const joinMsMax = 30_000;
 const askedMsMax = 15 * 60_000;
-const moveMsMax = 20_000;
+/** Asked no more, an appliance that moves is away by then. */
+const stayMs = 5_000;
 const booksMsMax = 10 * 60_000;
 const lookMs = 300;
 
@@ -133,6 +135,18 @@ async function countsText(folder: string): Promise<string> {
   return Object.entries(counts)
     .map(([part, count]) => `${count} ${part}`)
     .join(', ');
+}
+
+/** However long the books take that are brought along; not, where it goes on as it was. */
+async function hasMoved(folder: string, shopBefore: string): Promise<boolean> {
+  let stayedMs = 0;
+  let hasMoved = false;
+  await untilStatus(folder, booksMsMax, ({ shop }) => {
+    hasMoved = shop !== shopBefore;
+    stayedMs += lookMs;
+    return hasMoved || stayedMs > stayMs;
+  });
+  return hasMoved;
 }
 
 /** While it changes shops the appliance is away for a moment: that is no answer yet. */

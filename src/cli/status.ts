@@ -66,9 +66,7 @@ function mdnsText({ enabled, interfaces, lastHeardAt, seen, lastError, silent }:
   if (!enabled) return 'off';
   const on = interfaces.map(({ name, address }) => `${name} (${address})`).join(', ') || 'no interface';
   const heard = lastHeardAt === null ? 'nothing heard yet' : `last heard at ${lastHeardAt}`;
-  return [`on ${on}`, `appliances seen: ${seen}`, heard, silent ?? lastError]
-    .filter((part) => part !== null)
-    .join('; ');
+  return [`on ${on}`, `appliances seen: ${seen}`, heard, silent, lastError].filter((part) => part !== null).join('; ');
 }
 
 function peerText(peer: PeerStatus): string {

@@ -37,3 +37,15 @@ export function survivingLink<Claim extends LinkClaim>(standing: Claim, newcomer
   if (standing.dialerId === newcomer.dialerId) return newcomer;
   return standing.dialerId < newcomer.dialerId ? standing : newcomer;
 }
+
+/** What an address counts as: of IPv6 its /64, for within that a host has as many as it likes. */
+export function hostOf(address: string): string {
+  if (!address.includes(':')) return address;
+  const [start = '', end] = address.replace(/%.*/, '').split('::');
+  const [first, last] = [groupsOf(start), groupsOf(end ?? '')];
+  const between = end === undefined ? 0 : 8 - first.length - last.length;
+  const groups = [...first, ...Array<string>(Math.max(0, between)).fill('0'), ...last];
+  return `${groups.slice(0, 4).join(':')}::/64`;
+}
+
+const groupsOf = (text: string): string[] => (text === '' ? [] : text.split(':'));

@@ -51,8 +51,13 @@ export const createdAtField = 'createdAt';
 /**
  * Merges all ops known of one record; `ops` must not be empty. `seenBefore` is the vector before, for pruned ops. Every
  * op must come after what its author had seen: else an edit made in between would claim to have seen what it never saw.
+ * What `counts` denies writes nothing, and what it has superseded is no value again, either: the field is absent.
  */
-export function mergeRecord(ops: readonly RecordOp[], seenBefore: Heads = {}): MergedRecord {
+export function mergeRecord(
+  ops: readonly RecordOp[],
+  seenBefore: Heads = {},
+  counts: (op: RecordOp) => boolean = () => true,
+): MergedRecord {
   const writersByField = new Map<string, RecordOp[]>();
   let seen = seenBefore;
   for (const op of ops) {
@@ -70,7 +75,7 @@ export function mergeRecord(ops: readonly RecordOp[], seenBefore: Heads = {}): M
   let createdAt = Number.POSITIVE_INFINITY;
   const names = [...writersByField.keys()].sort();
   for (const field of names) {
-    const frontier = frontierOf(writersByField.get(field) ?? []);
+    const frontier = frontierOf(writersByField.get(field) ?? []).filter(counts);
     const winner = frontier[frontier.length - 1];
     if (!winner) continue;
     for (const op of frontier) live.add(op);

@@ -23,6 +23,8 @@ export type ProofMessage = {
   readonly code?: string | undefined;
   /** It asks to be let in by whoever minds this appliance. */
   readonly asks?: boolean | undefined;
+  /** Nothing was ever written in its shop, which would give way to one that had the shop key before. */
+  readonly givesWay?: boolean | undefined;
   /** As it is called, should it want anything here. */
   readonly name?: string | undefined;
   /** The commit, by a member, that says it was let in: base64 of a frame of commits. */

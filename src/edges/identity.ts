@@ -35,7 +35,7 @@ export type Identity = {
   readonly formerId: string | null;
   /** How often it was started. */
   readonly starts: number;
-  /** How far it had written when it was last stopped in order. */
+  /** How far it had written when it was last started, or stopped in order: books that know less are an older copy. */
   readonly wroteUpTo: Dot | null;
   /** The highest under which it is known to have written; 0 before it did. */
   readonly epoch: number;
@@ -115,10 +115,10 @@ export const keepShop = (folder: string, joinedShop: string): IdentityFailure | 
 /** To be noted once the books are open: a start that fails has changed nothing. */
 export const noteStart = (
   folder: string,
-  noted: Pick<Identity, 'starts' | 'epoch' | 'shopInUse'>,
+  noted: Pick<Identity, 'starts' | 'wroteUpTo' | 'epoch' | 'shopInUse'>,
 ): IdentityFailure | undefined => changeFile(folder, noted);
 
-/** To be noted at the end of a stop in order: books that know less at the next start are an older copy. */
+/** To be noted at the end of a stop in order. */
 export const noteStop = (
   folder: string,
   noted: Pick<Identity, 'wroteUpTo' | 'epoch' | 'shopInUse'>,

@@ -30,7 +30,8 @@ export function createSeen({ ports, config, members, candidates, wish, dialer, a
     const status = ports.discovery?.status();
     lookForNetwork(status);
     const isHeard = status === undefined || !status.enabled || (status.seen > 0 && status.lastHeardAt !== null);
-    if (isHeard || status.lastError !== null || links.size === 0) linkedSince = null;
+    // Where it cannot be spoken at all, the fault is this machine's, and is told as such.
+    if (isHeard || status.interfaces.length === 0 || links.size === 0) linkedSince = null;
     else linkedSince ??= ports.clock.monotonic();
     const isSilent = linkedSince !== null && ports.clock.monotonic() - linkedSince >= mdnsSilentMs;
     if (isSilent) alarms.raise('mdns', 'mdns_silent', silence);

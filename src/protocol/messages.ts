@@ -52,6 +52,7 @@ const schemas = {
     proof: text(128),
     code: text(128).optional(),
     asks: z.boolean().optional(),
+    givesWay: z.boolean().optional(),
     name: text(200).optional(),
     voucher: text(voucherBytesMax * 2).optional(),
   }),

@@ -14,6 +14,7 @@ import {
   closeQuietly,
   describe,
   distrust,
+  fileMark,
   type Handle,
   isOpen,
   type OpenConfig,
@@ -77,7 +78,8 @@ export function adoptBooks(
     const mustBeAll = source === 'maker';
     const lost = mustBeAll ? lostPast(handle, ours.state) : undefined;
     if (lost) return unfit(lost);
-    takeOwnRows(handle, ours.path, ours.marks);
+    // It keeps inode and birth when it takes the place of the other.
+    takeOwnRows(handle, ours.path, { ...ours.marks, file: fileMark(config) });
     handle.state = loadState(handle.statements, config.replicaId);
     restoreStock(handle.statements, handle.state, memory.stock);
     const left = carryOver(ports, config, { handle, memory }, ours, mustBeAll);

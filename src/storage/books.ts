@@ -124,10 +124,10 @@ function digests(source: BooksSource): Digests {
 function recordRow(source: BooksSource, row: RecordTableRow): RecordRow | undefined {
   const { statements } = source.handle();
   const state = source.state();
-  const live = liveOps(statements, state, row);
-  const ops = isOfCredentials(row.entity) ? live.filter(source.membership(state.trust).isInTime) : live;
-  if (ops.length === 0) return undefined;
-  const merged = mergeRecord(ops, JSON.parse(row.seen));
+  const ops = liveOps(statements, state, row);
+  const counts = isOfCredentials(row.entity) ? source.membership(state.trust).isInTime : undefined;
+  if (ops.length === 0 || (counts && !ops.some(counts))) return undefined;
+  const merged = mergeRecord(ops, JSON.parse(row.seen), counts);
   return {
     entity: row.entity as RecordEntity,
     id: row.id,

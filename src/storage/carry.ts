@@ -3,6 +3,7 @@
 // was superseded, deleted or settled stays in the old file, which is kept.
 
 import type { JsonObject } from '../core/json.ts';
+import type { Membership } from '../core/membership.ts';
 import { createdAtField, mergeRecord, type RecordOp } from '../core/merge.ts';
 import { type Draft, parseHeader, parsePayload } from '../core/op.ts';
 import { appendLocal } from './append.ts';
@@ -32,8 +33,13 @@ function isAny({ database }: Handle, rows: readonly string[]): boolean {
   return (database.prepare(`SELECT ${sql} AS found`).get() as { found: number }).found === 1;
 }
 
-/** How many intents were written again; undefined when the disk of `to` refused, which then is of no use. */
-export function carryBooks(from: Storage, to: Storage): number | undefined {
+type IsInTime = Membership['isInTime'];
+
+/**
+ * How many intents were written again; undefined when the disk of `to` refused, which then is of no use. `isInTime`: in the
+ * shop that is left.
+ */
+export function carryBooks(from: Storage, to: Storage, isInTime: IsInTime): number | undefined {
   let count = 0;
   let batch: Draft[] = [];
   const flush = (): boolean => {
@@ -44,17 +50,17 @@ export function carryBooks(from: Storage, to: Storage): number | undefined {
       for (const draft of drafts) appendLocal(unit, draft);
     }).ok;
   };
-  for (const draft of draftsOf(from)) {
+  for (const draft of draftsOf(from, isInTime)) {
     batch.push(draft);
     if (batch.length >= draftsPerCommit && !flush()) return undefined;
   }
   return batch.length === 0 || flush() ? count : undefined;
 }
 
-function* draftsOf(from: Storage): Iterable<Draft> {
+function* draftsOf(from: Storage, isInTime: IsInTime): Iterable<Draft> {
   const { database } = from.handle();
   const records = database.prepare('SELECT * FROM records WHERE deleted = 0 ORDER BY row').iterate();
-  for (const row of records) yield* recordDrafts(from, row as RecordTableRow);
+  for (const row of records) yield* recordDrafts(from, row as RecordTableRow, isInTime);
   // From the journal and not from the tables, so that a ticket that lost to another under its id comes along as well.
   const facts = database.prepare(
     'SELECT header, payload FROM changes JOIN ops ON ops.key = changes.op AND ops.arrival = changes.seq ORDER BY seq',
@@ -66,13 +72,14 @@ function* draftsOf(from: Storage): Iterable<Draft> {
 }
 
 /** An edit for each that still counts, with the time of its own: what it says of the fields of which it has the last word. */
-function* recordDrafts(from: Storage, row: RecordTableRow): Iterable<Draft> {
+function* recordDrafts(from: Storage, row: RecordTableRow, isInTime: IsInTime): Iterable<Draft> {
   if (staysBehind.includes(row.entity)) return;
   const ops = liveOps(from.handle().statements, from.state(), row);
-  if (ops.length === 0) return;
-  const { live, fields, createdAt } = mergeRecord(ops);
+  const isTill = row.entity === 'terminal';
+  if (!ops.some((op) => !isTill || isInTime(op))) return;
+  const { live, fields, createdAt } = mergeRecord(ops, {}, isTill ? isInTime : undefined);
   // Over there a till of the same id may sell.
-  if (row.entity === 'terminal' && fields['/revoked'] === true) return;
+  if (isTill && fields['/revoked'] === true) return;
   const lastWriter = new Map<string, RecordOp>();
   for (const op of live) for (const field of Object.keys(op.set)) lastWriter.set(field, op);
   for (const [index, op] of live.entries()) {

@@ -118,15 +118,16 @@ function claim(statements: Statements, config: OpenConfig): OpenFailure | undefi
     writeMeta(statements, 'shop', config.shop);
     writeMeta(statements, 'feed_id', config.newFeedId);
     writeMeta(statements, 'epoch', config.newEpoch);
-    writeMeta(statements, 'starts', config.starts);
-    writeMeta(statements, 'home', config.home);
-    writeMeta(statements, 'file', fileMark(config));
+    markStart(statements, config);
     statements.commit.run();
     return undefined;
   }
   if (shop === config.shop) return noteStart(statements, config);
   if (statements.origins.all().length === 0) {
+    statements.begin.run();
     writeMeta(statements, 'shop', config.shop);
+    markStart(statements, config);
+    statements.commit.run();
     return undefined;
   }
   return {
@@ -139,10 +140,16 @@ function claim(statements: Statements, config: OpenConfig): OpenFailure | undefi
 const epochChoices = 1000;
 
 /** A copy has an inode and a time of birth of its own; what is renamed keeps both. Null where no home is kept, either. */
-function fileMark({ home, path }: OpenConfig): string | null {
+export function fileMark({ home, path }: Pick<OpenConfig, 'home' | 'path'>): string | null {
   if (home === null) return null;
   const { ino, birthtimeMs } = statSync(path);
   return `${ino} ${Math.trunc(birthtimeMs)}`;
+}
+
+function markStart(statements: Statements, config: OpenConfig): void {
+  writeMeta(statements, 'starts', config.starts);
+  writeMeta(statements, 'home', config.home);
+  writeMeta(statements, 'file', fileMark(config));
 }
 
 /** Books that are a copy, as far as can be told from here, go on under a new epoch: nothing of it is written before. */
@@ -164,9 +171,7 @@ function noteStart(statements: Statements, config: OpenConfig): undefined {
   // A start that was noted here and not beside the books, by a power cut between the two, has the number of the next.
   const isOther = isOlder || (before !== null && before !== starts - 1 && before !== starts);
   statements.begin.run();
-  writeMeta(statements, 'starts', starts);
-  writeMeta(statements, 'home', home);
-  writeMeta(statements, 'file', file);
+  markStart(statements, config);
   const isElsewhere = isAnother(homeBefore, home) || isAnother(fileBefore, file);
   if (isOther || isElsewhere) {
     const known = Math.max(state.epoch, config.epoch, wroteUpTo === null ? 0 : epochOf(wroteUpTo.origin));

@@ -83,7 +83,7 @@ export function stripOwnRows(database: BetterSqlite3.Database): void {
 export function takeOwnRows(
   { database, statements }: { database: BetterSqlite3.Database; statements: Statements },
   ownPath: string,
-  marks: { readonly [key: string]: string },
+  marks: { readonly [key: string]: string | null },
 ): void {
   database.prepare('ATTACH ? AS own').run(ownPath);
   try {

@@ -1,13 +1,16 @@
 // Visitors who keep us waiting, at both ports and on both runtimes: they make room for who sells, and do not stay for ever.
 
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import tls from 'node:tls';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { answerMs } from '../../src/core/limits.ts';
+import { createDoor } from '../../src/edges/peer/door.ts';
+import { systemTimers } from '../../src/edges/system.ts';
 import { bun, node } from '../built-file.ts';
 import { until } from '../waiting.ts';
 import { bundleProgram, startProgram } from './program.ts';
@@ -81,7 +84,8 @@ describe.each(ports)('the $kind port on $name', ({ runtime, kind }) => {
   test('who waits for us makes no room, also where all of them come from one address', async () => {
     const { say, sell } = await openPort();
     const waiting: net.Socket[] = [];
-    for (let count = 0; count < places - 1; count++) waiting.push(await say(long));
+    // Some have asked for more already, which is answered as soon as it may be.
+    for (let count = 0; count < places - 1; count++) waiting.push(await say(count % 2 ? long : `${long}${post}{}`));
     expect(await sell()).toBe('HTTP/1.1 200 OK');
     await say(`${post}{`);
     expect(await sell()).toBe('HTTP/1.1 200 OK');
@@ -115,4 +119,29 @@ describe.each(ports)('the $kind port on $name', ({ runtime, kind }) => {
     expect(heard).toBeGreaterThanOrEqual(largeBytes);
     expect(performance.now() - startedAt).toBeGreaterThan((2 * answerMs) / 100);
   });
+});
+
+test('B10 a guest with a whole network of IPv6 addresses makes room before a till that uploads', () => {
+  const door = createDoor(systemTimers, { socketsMax: places, silentMax: places, silentMs: 60_000 });
+  let port = 1000;
+  const sendsHalf = (remoteAddress: string) => {
+    const socket = Object.assign(new EventEmitter(), {
+      remoteAddress,
+      remotePort: port++,
+      bytesWritten: 0,
+      isOut: false,
+    });
+    const visitor = Object.assign(socket, {
+      destroy() {
+        socket.isOut = true;
+      },
+    }) as unknown as net.Socket;
+    door.admit(visitor);
+    const response = Object.assign(new EventEmitter(), { writableEnded: false, writableLength: 0 });
+    door.request(visitor, { complete: false } as IncomingMessage, response as unknown as ServerResponse);
+    return socket;
+  };
+  const till = sendsHalf('192.168.1.20');
+  const guests = Array.from({ length: 2 * places }, (_, count) => sendsHalf(`2001:db8::${count + 1}`));
+  expect([till.isOut, guests.filter(({ isOut }) => isOut).length]).toEqual([false, places + 1]);
 });

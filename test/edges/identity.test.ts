@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { base32, replicaIdOf } from '../../src/core/identity.ts';
+import { namesForCertificate } from '../../src/edges/http/hosts.ts';
 import { keepCertificate, openIdentity } from '../../src/edges/identity.ts';
 import { createCertificate, isCertificateFor } from '../../src/edges/peer/certificate.ts';
 import { createSystemCrypto, systemRandom } from '../../src/edges/system.ts';
@@ -104,6 +105,10 @@ describe('identity.json', () => {
       expect([other, isCertificateFor(certificate, ['localhost', other])]).toEqual([other, false]);
     }
     expect(isCertificateFor(await createCertificate(privateKeyPem, replicaId), ['localhost'])).toBe(false);
+    // Names that a person may give, as a certificate can have them.
+    const names = namesForCertificate(['fe80::1%eth0', '::ffff:192.168.1.5', 'Till.', 'no name']);
+    expect(names).toEqual(['localhost', 'fe80::1', '192.168.1.5', 'till']);
+    expect(isCertificateFor(await createCertificate(privateKeyPem, replicaId, names), names)).toBe(true);
   });
 
   test('members that another version added are kept, and do not count', () => {

@@ -17,6 +17,7 @@ import {
   newFolder,
   openAppliance,
   peerOf,
+  shopId,
   statusOf,
   type TestAppliance,
 } from './appliances.ts';
@@ -110,6 +111,16 @@ describe('a join code', () => {
     ]);
     expect(answers.filter(({ ok }) => ok)).toHaveLength(1);
     expect(bar.welcomes.length + cellar.welcomes.length).toBe(1);
+  });
+
+  test('lets in whoever shows it to an appliance that has asked him for approval', async () => {
+    const [bar, cellar] = [await openAlone('Bar', shops.bar), await openAlone('Cellar', shops.cellar)];
+    bar.appliance.mesh.addPeer(cellar.address);
+    await until('Bar sees Cellar', () => peerOf(bar, cellar) !== undefined);
+    await askToJoin(bar, { peer: cellar.id });
+    await until('Cellar is asked', () => alarmsOf(cellar, 'approval_asked').length > 0);
+    const { code } = bar.appliance.mesh.makeJoinCode();
+    expect(await askToJoin(cellar, { code, peer: bar.address })).toMatchObject({ result: { state: 'joined' } });
   });
 
   test('a welcome from whoever does not know the code is none', async () => {
@@ -425,6 +436,17 @@ describe('three appliances of a shop', () => {
 });
 
 describe('the shop key', () => {
+  test('makes no member of an appliance at work, which does not give its shop up', async () => {
+    const old = await openAppliance('Old', { shop: shops.bar, keyShop: shopId });
+    const used = await openAppliance('Used', { shop: shopId, keyShop: shopId });
+    await used.sell('t1');
+    used.appliance.mesh.addPeer(old.address);
+    await until('refused', () => alarmsOf(used).length > 0);
+    await until('Old has judged', () => peerOf(old, used) !== undefined);
+    expect(peerOf(old, used)?.trust).toBe('pending');
+    expect([used.welcomes, old.welcomes]).toEqual([[], []]);
+  });
+
   const keys = { old: new Uint8Array(32).fill(7), oldShop: 'oldoldoldoldoldoldoldoldol' };
   const openKeyed = (name: string, options: ApplianceOptions = {}) =>
     openAppliance(name, { shop: keys.oldShop, keyShop: keys.oldShop, shopKey: keys.old, ...options });

@@ -38,6 +38,15 @@ describe('B2 an older copy', () => {
   });
 });
 
+test('B2 books that held no word when they came into another shop are no copy at the start after', async () => {
+  const config = { home: 'here', starts: 1 };
+  const first = openBooks({ config });
+  const second = first.reopen({ ...config, starts: 2, shop: 'zzzzzzzzzzzzzzzzzzzzzzzzzz' });
+  await second.sell('t-1');
+  const third = second.reopen({ ...config, starts: 3, shop: 'zzzzzzzzzzzzzzzzzzzzzzzzzz' });
+  expect(third.storage.state().epoch).toBe(1);
+});
+
 describe('B1 at every opening', () => {
   test('B1 synchronous is FULL: of a new database, of one that was closed, and of one that was not', async () => {
     const first = openBooks();

@@ -30,7 +30,12 @@ export function namesOfMachine(hostname: string): string[] {
 
 /** Without what no certificate can name. */
 export const namesForCertificate = (names: readonly string[]): string[] =>
-  [...new Set(['localhost', ...names.map(plainName)])].filter((name) => isIP(name) > 0 || /^[a-z0-9.-]+$/.test(name));
+  [...new Set(['localhost', ...names.map(plainName).map(plainAddress)])].filter(
+    (name) => isIP(name) > 0 || /^[a-z0-9.-]+$/.test(name),
+  );
+
+/** Without the zone of an address, or the form in which IPv6 has one of IPv4. */
+const plainAddress = (name: string): string => name.replace(/%.*$/, '').replace(/^::ffff:(?=[0-9.]+$)/, '');
 
 const hostPattern = /^(?:\[([0-9a-f:.]+)(?:%[\w.~-]+)?\]|([^\s:/\\@?#[\]]+))(?::[0-9]{1,5})?$/i;
 

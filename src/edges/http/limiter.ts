@@ -4,6 +4,7 @@
 import type { RateLimiterRes } from 'rate-limiter-flexible';
 import RateLimiterMemory from 'rate-limiter-flexible/lib/RateLimiterMemory.js';
 import { type Failure, failure } from '../../core/command.ts';
+import { hostOf } from '../../core/dial.ts';
 import {
   callerRequestsMax,
   callerWindowSeconds,
@@ -54,7 +55,7 @@ export function createLimiter(isOn: boolean): Limiter {
   return {
     async take(caller, address, isOfSale) {
       if (!isOn) return undefined;
-      if (caller === undefined) return refusal(await strangers.take(hostOf(address)));
+      if (caller === undefined) return refusal(await strangers.take(address));
       return refusal(await (isOfSale ? sales : callers).take(caller));
     },
     async guess(address, look) {
@@ -63,18 +64,6 @@ export function createLimiter(isOn: boolean): Limiter {
     },
   };
 }
-
-/** What an address counts as: of IPv6 its /64, for within that a host has as many as it likes. */
-export function hostOf(address: string): string {
-  if (!address.includes(':')) return address;
-  const [start = '', end] = address.replace(/%.*/, '').split('::');
-  const [first, last] = [groupsOf(start), groupsOf(end ?? '')];
-  const between = end === undefined ? 0 : 8 - first.length - last.length;
-  const groups = [...first, ...Array<string>(Math.max(0, between)).fill('0'), ...last];
-  return `${groups.slice(0, 4).join(':')}::/64`;
-}
-
-const groupsOf = (text: string): string[] => (text === '' ? [] : text.split(':'));
 
 type Window = {
   /** Ms until there is room again; undefined when there was some. */

@@ -5,6 +5,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { hostOf } from '../../core/dial.ts';
 import { answerMs, keepAliveMs, type PortLimits, requestMs } from '../../core/limits.ts';
 import type { Timers } from '../../ports.ts';
 
@@ -12,10 +13,8 @@ type Visitor = {
   readonly name: string;
   readonly address: string;
   readonly socket: Socket;
-  requestCount: number;
-  /** The last one, and its answer. */
-  request: IncomingMessage | null;
-  response: ServerResponse | null;
+  /** Those that are not answered yet, in the order in which they came. */
+  open: Exchange[];
   isUpgraded: boolean;
   /** Grows with each visitor that comes, asks or is answered: the lowest has stood longest. */
   turn: number;
@@ -24,6 +23,8 @@ type Visitor = {
   /** The look at which its time is over. */
   until: number;
 };
+
+type Exchange = { readonly request: IncomingMessage; readonly response: ServerResponse };
 
 export type Door = {
   /** A TCP connection, before a byte of it was read. */
@@ -57,7 +58,7 @@ export function createDoor(timers: Timers, { socketsMax, silentMax, silentMs }: 
     isLooking = false;
     for (const visitor of visitors.values()) {
       if (!isWaitedFor(visitor)) visitor.until = Number.POSITIVE_INFINITY;
-      else if (visitor.request?.complete) noteTaken(visitor);
+      else if (visitor.open[0]?.request.complete) noteTaken(visitor);
       if (looks >= visitor.until) showOut(visitor);
     }
     if (visitors.size > 0) lookLater();
@@ -83,11 +84,9 @@ export function createDoor(timers: Timers, { socketsMax, silentMax, silentMs }: 
     if (longestSilent) showOut(longestSilent);
     return visitors.size < socketsMax;
   };
-  const answered = (visitor: Visitor): void => {
-    visitor.requestCount--;
-    if (visitor.requestCount > 0 || visitors.get(visitor.name) !== visitor) return;
-    visitor.request = null;
-    visitor.response = null;
+  const answered = (visitor: Visitor, exchange: Exchange): void => {
+    visitor.open = visitor.open.filter((other) => other !== exchange);
+    if (visitor.open.length > 0 || visitors.get(visitor.name) !== visitor) return;
     visitor.turn = ++turns;
     visitor.until = after(keepAliveMs);
   };
@@ -96,14 +95,12 @@ export function createDoor(timers: Timers, { socketsMax, silentMax, silentMs }: 
     admit(socket) {
       const name = nameOf(socket);
       if (name === undefined || !makeRoom()) return void socket.destroy();
-      const address = socket.remoteAddress ?? '';
+      const address = socket.remoteAddress?.replace(/^::ffff:/, '') ?? '';
       const visitor: Visitor = {
         name,
         address,
         socket,
-        requestCount: 0,
-        request: null,
-        response: null,
+        open: [],
         isUpgraded: false,
         turn: ++turns,
         taken: Number.NaN,
@@ -118,13 +115,12 @@ export function createDoor(timers: Timers, { socketsMax, silentMax, silentMs }: 
       const visitor = visitors.get(nameOf(socket) ?? '');
       if (!visitor) return;
       silent.delete(visitor);
-      visitor.requestCount++;
-      visitor.request = request;
-      visitor.response = response;
+      const exchange = { request, response };
+      visitor.open.push(exchange);
       visitor.turn = ++turns;
       visitor.taken = Number.NaN;
       visitor.until = after(requestMs);
-      response.once('close', () => answered(visitor));
+      response.once('close', () => answered(visitor, exchange));
     },
     upgraded(socket) {
       const visitor = visitors.get(nameOf(socket) ?? '');
@@ -143,28 +139,34 @@ const nameOf = ({ remoteAddress, remotePort }: Socket): string | undefined =>
   remoteAddress === undefined ? undefined : `${remoteAddress} ${remotePort}`;
 
 /** Not while we work on a whole request. An answer that was ended stays until all of it is with the system. */
-function isWaitedFor({ isUpgraded, requestCount, request, response }: Visitor): boolean {
+function isWaitedFor({ isUpgraded, open }: Visitor): boolean {
   if (isUpgraded) return false;
-  return requestCount === 0 || !request?.complete || response?.writableEnded || (response?.writableLength ?? 0) > 0;
+  const [first] = open;
+  return !first?.request.complete || first.response.writableEnded || first.response.writableLength > 0;
 }
 
 /**
  * Grows as bytes of the answers leave: on Node by what the handle still has of a write, on Bun by what the answer has. Bun's
  * TLS tells of whole writes only.
  */
-function takenBy({ socket, response }: Visitor): number {
+function takenBy({ socket, open: [first] }: Visitor): number {
   const { _handle: handle } = socket as { _handle?: { writeQueueSize?: number } | null };
-  return socket.bytesWritten - (handle?.writeQueueSize ?? 0) - (response?.writableLength ?? 0);
+  return socket.bytesWritten - (handle?.writeQueueSize ?? 0) - (first?.response.writableLength ?? 0);
 }
 
-/** Of the address that holds most of these places. */
+/** Of the address that holds most of these places, among those of the network that does: a host of IPv6 has a whole one. */
 function longestOf(places: readonly Visitor[]): Visitor | undefined {
-  const counts = new Map<string, number>();
-  for (const { address } of places) counts.set(address, (counts.get(address) ?? 0) + 1);
-  const most = Math.max(...counts.values());
-  let longest: Visitor | undefined;
-  for (const visitor of places)
-    if (counts.get(visitor.address) === most && visitor.turn < (longest?.turn ?? Number.POSITIVE_INFINITY))
-      longest = visitor;
-  return longest;
+  const crowd = crowdOf(
+    crowdOf(places, ({ address }) => hostOf(address)),
+    ({ address }) => address,
+  );
+  const first = Math.min(...crowd.map(({ turn }) => turn));
+  return crowd.find(({ turn }) => turn === first);
+}
+
+/** Those of each key that has most. */
+function crowdOf(places: readonly Visitor[], keyOf: (visitor: Visitor) => string): Visitor[] {
+  const groups = [...Map.groupBy(places, keyOf).values()];
+  const most = Math.max(...groups.map(({ length }) => length));
+  return groups.filter(({ length }) => length === most).flat();
 }

@@ -79,6 +79,7 @@ export function createAdmission(parts: MeshParts): Admitting {
       proof: secret ? ours(link, 'shop_key', secret) : '',
       code: codeKey ? ours(link, 'code', codeKey) : undefined,
       asks: asks ? true : undefined,
+      givesWay: secret && givesWay() ? true : undefined,
       name: wantsIn ? config.name : undefined,
       voucher: codeKey !== null || asks ? undefined : voucherFor(storage, ports.crypto.sha256, config.replicaId),
     };
@@ -131,7 +132,8 @@ export function createAdmission(parts: MeshParts): Admitting {
     const isTrusted = members.trustOf(link.peerKeyId) === 'trusted';
     if (wish.codeKey() !== null && isTrusted && message.shop === config.shop) wish.needlessAt(link.connection.address);
     else if (wish.codeKey() !== null) return message.code === undefined || !isSmaller;
-    if (wish.approval() !== link.peerKeyId || message.shop === config.shop) return false;
+    const isAsked = wish.approval() === link.peerKeyId && message.shop !== config.shop;
+    if (!isAsked || message.code !== undefined) return false;
     return !(message.asks && isTrusted && isSmaller);
   }
 
@@ -146,12 +148,14 @@ export function createAdmission(parts: MeshParts): Admitting {
    */
   function judgeShops(link: Link, message: ProofMessage, secret: Uint8Array): Admission {
     const [weAre, theyAre] = [members.isProvisional(config.shop), members.isProvisional(message.shop)];
-    if (weAre && !theyAre && isUntouched(storage.handle())) {
+    if (weAre && !theyAre && givesWay()) {
       grantedBy.set(link, secret);
       return { kind: 'host' };
     }
-    return theyAre && !weAre ? newcomer(link, secret) : stranger(link, message);
+    return theyAre && !weAre && message.givesWay ? newcomer(link, secret) : stranger(link, message);
   }
+
+  const givesWay = (): boolean => members.isProvisional(config.shop) && isUntouched(storage.handle());
 
   function newcomer(link: Link, secret: Uint8Array | null): Admission {
     if (wish.isGranted()) return refused('not_of_this_shop', notOfThisShop);

@@ -2,7 +2,7 @@
 // the way there, and what it brings along.
 
 import { base32 } from '../../core/identity.ts';
-import { trustEntity } from '../../core/membership.ts';
+import { membershipOf, trustEntity } from '../../core/membership.ts';
 import type { Ports } from '../../ports.ts';
 import { appendLocal } from '../../storage/append.ts';
 import { carryBooks } from '../../storage/carry.ts';
@@ -24,7 +24,8 @@ export function prepareBooks(
   const said = storage.write((unit) =>
     appendLocal(unit, { entity: trustEntity, id: base32(ports.random.bytes(15)), payload }),
   );
-  const carried = said.ok ? carryBooks(present, storage) : undefined;
+  const { isInTime } = membershipOf(config.replicaId, present.state().trust);
+  const carried = said.ok ? carryBooks(present, storage, isInTime) : undefined;
   const peers = createPeerBook(storage);
   const entry = peers.meet(host, hostName);
   if (entry) peers.save({ ...entry, address });

@@ -4,9 +4,11 @@
 import { copyFileSync, cpSync, existsSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { assets } from '../../src/assets.ts';
 import { snapshotSpareBytes } from '../../src/core/limits.ts';
 import type { SnapshotFacts } from '../../src/core/snapshot.ts';
 import { systemBulk } from '../../src/edges/bulk.ts';
+import { adoptBooks } from '../../src/storage/adopt.ts';
 import { appendLocal } from '../../src/storage/append.ts';
 import { type Made, type MakeFailure, type Making, makeSnapshot } from '../../src/storage/make-snapshot.ts';
 import type { OpenFailure } from '../../src/storage/open.ts';
@@ -284,6 +286,37 @@ describe('B1 books that are replaced', () => {
     await handOver(other, newcomer);
     const failed = newcomer.storage.replaceBooks(other.replicaId, 'again');
     expect(failed?.detail).toContain('fork');
+  });
+
+  test('B2 are no copy where a power cut came right after they took their place', async () => {
+    const maker = openBooks();
+    await sellMany(maker, 'm');
+    const config = { home: 'here', starts: 1 };
+    const newcomer = openBooks({ config });
+    await handOver(maker, newcomer);
+    const { replicaId, path, ports, storage } = newcomer;
+    const incoming = {
+      path: incomingPath(path),
+      migrations: assets.migrations,
+      shop,
+      replicaId,
+      newFeedId: 'f',
+      newEpoch: 1,
+    };
+    const ours = {
+      state: storage.state(),
+      path,
+      marks: {},
+      clockMs: 0,
+      meshMs: 0,
+      commitsAfter: () => [],
+    };
+    const rest = { ...config, wroteUpTo: null, epoch: 0, chance: 0 };
+    expect(adoptBooks(ports, { ...incoming, ...rest }, ours, 'maker')).toBe(undefined);
+    newcomer.close();
+    for (const step of swapSteps(path)) step.run();
+    const again = newcomer.reopen({ ...config, starts: 2 });
+    expect([ticketsOf(again), again.storage.state().epoch]).toEqual([50, 1]);
   });
 
   test('keep their numbers, epoch and settings over it', async () => {

@@ -34,6 +34,7 @@ import { levelOf, levelsAfter, type PendingStock, type StockLevel } from './stoc
 import { settleSum } from './stock-sum.ts';
 import { countNumber } from './ticket-numbers.ts';
 import { indexOfKey } from './unit.ts';
+import { withoutVoid } from './voids.ts';
 
 export type BooksSource = {
   /** Throws when the database is not open. */
@@ -139,7 +140,7 @@ function recordRow(source: BooksSource, row: RecordTableRow): RecordRow | undefi
     createdAt: merged.createdAt,
     updatedAt: merged.updatedAt,
     origin: replicaOf(merged.latest.origin),
-    seen: merged.seen,
+    seen: withoutVoid(state, merged.seen),
   };
 }
 

@@ -35,6 +35,14 @@ export type Voids = {
 export const isVoid = ({ voids }: Voids, origin: Origin, number: number): boolean =>
   number > (voids[origin] ?? Number.POSITIVE_INFINITY);
 
+/** Without what is void, of which nobody can have seen anything that lasts. */
+export function withoutVoid({ voids }: Voids, seen: Heads): Heads {
+  const isAny = Object.entries(seen).some(([origin, number]) => number > (voids[origin] ?? number));
+  if (!isAny) return seen;
+  const upTo = Object.entries(seen).map(([origin, number]) => [origin, Math.min(number, voids[origin] ?? number)]);
+  return Object.fromEntries(upTo.filter(([, number]) => number !== 0));
+}
+
 /** Who said that the commit with this chain head, or first 16 digits of it, was written again. */
 export const writtenAgainBy = ({ writtenAgain }: Voids, origin: Origin, after: Uint8Array | string) =>
   writtenAgain.get(nameOf(origin, typeof after === 'string' ? after : hex(after)));

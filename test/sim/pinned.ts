@@ -16,6 +16,7 @@ export const pinnedSeeds: readonly PinnedSeed[] = [
     found: 'an edit made while the own past was in doubt waited unseen, and the next one buried it (B1)',
   },
   { seed: '2185', found: 'the same, on an appliance whose disk was copied (B1)' },
+  { seed: '2456', found: 'what an edit had seen of a void branch stayed in one vector, and not in the other (B3)' },
   { seed: '517', found: 'a fork of which its author was linked to one side only was never mended (B3)' },
   { seed: '432', found: 'a search for the common past did not know its answer, and never ended (B3)' },
   { seed: '284', found: 'who had seen a void op counted as having seen the one that stood under its number (B6)' },

@@ -154,7 +154,7 @@ export function createMesh(ports: Ports, storage: Storage, config: MeshConfig, a
       if (address) dialer.failed(address, reason);
       return;
     }
-    if (address && places.isAsKnown(address, peerKeyId))
+    if (address && !wish.isAny() && places.isOfLinked(address, peerKeyId))
       return connection.close('another link to the same peer stands');
     if (strangers.size >= connectionsPendingMax) dropOldestStranger();
     const link = createLink(ports, storage, connection, peerKeyId, events);

@@ -10,8 +10,8 @@ import type { PeerEntry } from './peer-book.ts';
 export type Places = {
   /** Whoever answers at the address is linked, as far as is known: it need not be dialed. */
   isLinked(address: AddressState): boolean;
-  /** The peer that was expected there answers, and is linked: there is nothing to say to it, and the address rests. */
-  isAsKnown(address: AddressState, peerId: string): boolean;
+  /** Who answers there is linked already: there is nothing to say to it, and the address rests. */
+  isOfLinked(address: AddressState, peerId: string): boolean;
   /** Its peer has greeted; `dialed`: the address where we reached it, if it was we. */
   shown(link: Link, entry: PeerEntry, dialed: AddressState | null): void;
   /** It ended, or is of a process that is no more: who is at which address is to be seen anew. `own` is dialed by itself. */
@@ -62,12 +62,15 @@ export function createPlaces({ dialer, peers, links }: Pick<MeshParts, 'dialer' 
       const link = peerId === null ? undefined : links.get(peerId);
       return link !== undefined && (source !== 'static' || shownTo === link.instance);
     },
-    isAsKnown(address, peerId) {
+    isOfLinked(address, peerId) {
       const link = links.get(peerId);
-      if (!link || address.peerId !== peerId) return false;
+      if (!link) return false;
+      const former = address.peerId;
+      address.peerId = peerId;
       address.shownTo = link.instance;
       address.failures = 0;
       address.lastError = null;
+      if (former !== null && former !== peerId) displaced(former);
       return true;
     },
     shown,

@@ -14,6 +14,8 @@ import type { Welcome } from './mesh/trust/wish.ts';
 import { recordSync } from './observe/history.ts';
 import { createObserve, type Observe } from './observe/observe.ts';
 import type { Connection, Ports, ShopOfKey } from './ports.ts';
+import { createRealtime, type Realtime } from './realtime/realtime.ts';
+import { fromWire, toWire } from './realtime/wire.ts';
 import { createGroupCommit } from './storage/group-commit.ts';
 import type { Migration } from './storage/migrate.ts';
 import type { OpenConfig, OpenFailure } from './storage/open.ts';
@@ -51,6 +53,8 @@ export type ApplianceConfig = {
   /** Our own HTTP and mesh port, for status and HELLO; 0 where there is none. */
   port: number;
   meshPort: number;
+  /** Under which tills and pages reach it now, such as "http://10.0.0.1:3030"; nowhere without it. */
+  origins?: () => readonly string[];
 };
 
 export type Appliance = {
@@ -62,6 +66,7 @@ export type Appliance = {
   readonly feed: Feed;
   readonly mesh: Mesh;
   readonly observe: Observe;
+  readonly realtime: Realtime;
   /**
    * Makes, in another file, the books with which this appliance begins in the shop that let it in; with its own brought
    * along. How many intents that were, or why it failed.
@@ -99,13 +104,29 @@ export function createAppliance(
   const mesh = createMesh(
     ports,
     storage,
-    { ...config, replicaId },
-    { recordSync: (row) => recordSync(storage, row), welcomed: (welcome) => events.welcomed?.(welcome) },
+    { ...config, replicaId, origins: config.origins ?? (() => []) },
+    {
+      recordSync: (row) => recordSync(storage, row),
+      welcomed: (welcome) => events.welcomed?.(welcome),
+      alarmed: (code, detail) => realtime.publishError(code, detail),
+      appliancesChanged: () => realtime.tellHere('appliances'),
+      live: {
+        heard: (message) => realtime.receive(fromWire(message), message.ageMs),
+        recent: () => realtime.recent().map(({ message, ageMs }) => toWire(message, ageMs)),
+      },
+    },
+  );
+  const realtime = createRealtime(
+    ports,
+    { feed, books: storage.books },
+    { replicaId, newId: () => newId(ports) },
+    { published: (message) => mesh.tellLive(toWire(message, 0)) },
   );
   const commands = createGroupCommit(ports, storage, () => newId(ports));
   function wake(unit: Unit | null): void {
     feed.wake();
     mesh.wake(unit);
+    realtime.wake();
   }
   mesh.start();
   return {
@@ -116,6 +137,7 @@ export function createAppliance(
     feed,
     mesh,
     observe: createObserve(storage),
+    realtime,
     accept: mesh.accept,
     prepareFor: (welcome, databasePath) =>
       prepareBooks(
@@ -135,6 +157,7 @@ export function createAppliance(
       return { epoch, wroteUpTo: number > 0 ? { origin, number } : null, isInUse: origins.size > 0 };
     },
     stop() {
+      realtime.stop();
       mesh.stop();
       storage.close();
     },

@@ -25,3 +25,13 @@ export function canonicalJson(value: Json): string {
 }
 
 export const isSameJson = (a: Json, b: Json): boolean => a === b || canonicalJson(a) === canonicalJson(b);
+
+/** Objects and arrays inside one another, counted no further than `most`, so that nothing deep can exhaust the stack. */
+export function jsonDepth(value: Json, most: number): number {
+  if (typeof value !== 'object' || value === null || most === 0) return 0;
+  let deepest = 0;
+  for (const member of Array.isArray(value) ? value : Object.values(value)) {
+    deepest = Math.max(deepest, jsonDepth(member, most - 1));
+  }
+  return deepest + 1;
+}

@@ -90,6 +90,52 @@ export const tokensRememberedMax = 1000;
 /** What the console reads of one answer: a status with all the peers there may be is a tenth of it. */
 export const consoleAnswerCharsMax = MiB;
 
+// Messages for tills (realtime/)
+
+/** A till that was asleep, or without network, for so long has missed nothing that was said to it. */
+export const liveQueueMs = 5 * 60_000;
+export const liveSweepMs = 60_000;
+/** Of one queue (all, a user, a topic): three a second for all that time. */
+export const liveQueueMessagesMax = 1000;
+export const liveQueueBytesMax = 1 * MiB;
+/** A queue for each user and topic there is; a shop has tens. */
+export const liveQueuesMax = 1000;
+/** All queues together; a Pi has room for that beside everything else. */
+export const liveBytesMax = 16 * MiB;
+/** A frame of a client, and the body of a message: what tills tell each other is a line or a basket. */
+export const liveFrameBytesMax = 64 * KiB;
+export const livePayloadBytesMax = 60 * KiB;
+export const liveTypePattern = /^[A-Za-z0-9_.:-]{1,64}$/;
+/** "user:" and the name of a person, or the id of a till. */
+export const liveUserCharsMax = 80;
+export const correlationIdCharsMax = 128;
+/** Topics that one message goes to, and that one reader hears of. */
+export const messageTopicsMax = 16;
+export const readerTopicsMax = 64;
+/** Messages of one answer, or read at once for those who listen. */
+export const livePageMax = 1000;
+export const livePumpPage = 100;
+/** Who is more arrivals behind reads the books anew: that is sooner done. */
+export const liveBehindMax = 10_000;
+/** Moments remembered for pollers that send a time: one each 100 ms for as long as messages wait, and room for as many more. */
+export const liveMomentsMax = 6000;
+export const liveMomentMs = 100;
+/** Ids of messages that are known from twice their life: then no peer passes them on any more. */
+export const liveIdsMax = 50_000;
+/** Open WebSockets of tills: 500 tills and people are a large shop; past it who holds most makes room. */
+export const liveSocketsMax = 800;
+/** Not taken yet by one client; past it nothing more is read for it. */
+export const liveSocketBytesMax = 256 * KiB;
+/** A ping that is not answered until the next one ends a connection. */
+export const liveHeartbeatMs = 30_000;
+/** Messages passed to a peer again after a cut, the latest. */
+export const liveReplayBytesMax = 256 * KiB;
+/** Messages that one peer may pass in a window of ten seconds: a hundred tills that say ten a second. */
+export const livePeerMessagesMax = 10_000;
+export const livePeerWindowMs = 10_000;
+/** Addresses under which an appliance says that it serves: both schemes for each name and address of a machine. */
+export const servedOriginsMax = 64;
+
 // Rate limits: requests in a window of seconds
 
 /** For an address that shows no valid credential: a page is ten requests, a probe every five seconds 180. */

@@ -53,6 +53,8 @@ export type HelloMessage = {
   readonly shop: string;
   /** Port under which the sender's mesh can be dialed, 0 when it cannot. */
   readonly meshPort: number;
+  /** Under which it serves tills and pages, such as "http://10.0.0.1:3030". Older versions do not say. */
+  readonly origins?: readonly string[] | undefined;
   readonly heads: Heads;
   /** Chain head of each origin at that number, first 16 hex digits: equal numbers with unequal hashes are a fork. */
   readonly hashes: { readonly [origin: string]: string };
@@ -135,6 +137,28 @@ export type StraysMessage = {
   readonly hops: number;
 };
 
+/**
+ * Something said to tills and people, passed on to those of other appliances; it is in no books. It goes the way that ops
+ * of `author` go, and is known by its id.
+ */
+export type LiveWireMessage = {
+  readonly type: 'live';
+  /** Replica at which it was said. */
+  readonly author: string;
+  readonly id: string;
+  /** Its type as tills know it. */
+  readonly kind: string;
+  /** Text of JSON. */
+  readonly payload: string;
+  /** Whom it is for: a user, else topics, else all. */
+  readonly user?: string | undefined;
+  readonly topics?: readonly string[] | undefined;
+  readonly correlationId?: string | undefined;
+  /** Unix milliseconds, by the author's clock; and how long ago that was, by the clocks of those who passed it on. */
+  readonly timestamp: number;
+  readonly ageMs: number;
+};
+
 /** "Send me your books as a file." `have`: the snapshot that the sender holds a part of, or "". */
 export type SnapshotRequestMessage = { readonly type: 'snapshot_request'; readonly have: string };
 /** It is being made; told every second. */
@@ -205,5 +229,6 @@ export type Message =
   | RangesMessage
   | RowsMessage
   | StraysMessage
+  | LiveWireMessage
   | SnapshotMessage
   | ByeMessage;

@@ -3,6 +3,7 @@
 import { type Heads, missingCount } from './heads.ts';
 import type {
   AddressesMessage,
+  LiveWireMessage,
   Message,
   ProofMessage,
   ProtocolRange,
@@ -19,6 +20,8 @@ export type OwnSide = {
   readonly version: string;
   readonly shop: string;
   readonly meshPort: number;
+  /** Under which it serves tills now. */
+  readonly origins: () => readonly string[];
   readonly protocol: ProtocolRange;
   readonly heads: Heads;
   readonly hashes: { readonly [origin: string]: string };
@@ -52,6 +55,8 @@ export type Peer = {
   readonly name: string;
   readonly version: string;
   readonly meshPort: number;
+  /** Under which it serves tills, as it says itself. */
+  readonly origins: readonly string[];
   readonly protocol: number;
 };
 
@@ -109,10 +114,10 @@ export type Event =
   | { readonly kind: 'askAgain' }
   | { readonly kind: 'subscribe'; readonly replicas: readonly string[]; readonly without: readonly string[] }
   | { readonly kind: 'syncRequested'; readonly bidirectional: boolean }
-  /** Something for an author of whom we hold what it lacks; where others are; a welcome; or about snapshots. */
+  /** Something for an author of whom we hold what it lacks; where others are; a welcome; for tills; or about snapshots. */
   | {
       readonly kind: 'tell';
-      readonly message: StraysMessage | AddressesMessage | WelcomeMessage | SnapshotMessage;
+      readonly message: StraysMessage | AddressesMessage | WelcomeMessage | LiveWireMessage | SnapshotMessage;
     }
   /** We hold ops of a replica that we held none of: others may want them from us. */
   | { readonly kind: 'announce' }
@@ -133,6 +138,7 @@ export type Effect =
   | { readonly kind: 'newcomer' }
   | { readonly kind: 'welcomed'; readonly message: WelcomeMessage }
   | { readonly kind: 'addresses'; readonly message: AddressesMessage }
+  | { readonly kind: 'live'; readonly message: LiveWireMessage }
   | { readonly kind: 'snapshot'; readonly message: SnapshotMessage }
   | { readonly kind: 'measured'; readonly rttMs: number; readonly offsetMs: number }
   /** Digests of equal heads were compared. `parts` names what differs, and `ids` which rows, where that is known. */

@@ -116,6 +116,7 @@ const hello = (type: 'hello' | 'hello_ack', own: OwnSide): HelloMessage => ({
   version: own.version,
   shop: own.shop,
   meshPort: own.meshPort,
+  origins: own.origins(),
   heads: own.heads,
   hashes: own.hashes,
 });
@@ -123,8 +124,8 @@ const hello = (type: 'hello' | 'hello_ack', own: OwnSide): HelloMessage => ({
 function onHello(session: Session, message: HelloMessage, own: OwnSide, now: number): Stepped {
   if (message.id !== own.peerKeyId) return close(session, 'identity_mismatch', 'its id is not that of its certificate');
   if (message.shop !== own.shop) return close(session, 'not_of_this_shop', 'it is of another shop');
-  const { id, name, version, meshPort } = message;
-  const peer: Peer = { id, name, version, meshPort, protocol: session.protocol };
+  const { id, name, version, meshPort, origins = [] } = message;
+  const peer: Peer = { id, name, version, meshPort, origins, protocol: session.protocol };
   const open: Session = {
     ...session,
     phase: 'open',
@@ -166,6 +167,8 @@ function onOpenMessage(session: Session, message: Message, own: OwnSide, now: nu
       return { session, effects: [{ kind: 'addresses', message }] };
     case 'strays':
       return { session, effects: [{ kind: 'strays', message }] };
+    case 'live':
+      return { session, effects: [{ kind: 'live', message }] };
     case 'snapshot_request':
     case 'snapshot_making':
     case 'snapshot_offer':

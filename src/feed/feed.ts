@@ -7,7 +7,8 @@ import { derivedMovements, readTicketPayload } from '../core/facts.ts';
 import { parseHeader, parsePayload } from '../core/op.ts';
 import type { Storage } from '../storage/storage.ts';
 
-export type Change = { readonly cursor: string } & (
+/** `at`: when it came to be known here, Unix milliseconds. */
+export type Change = { readonly cursor: string; readonly at: number } & (
   | {
       readonly entity: 'product' | 'customer';
       readonly id: string;
@@ -31,6 +32,8 @@ export type FeedPage = {
 
 export type FeedRequest = {
   after?: string | undefined;
+  /** Nothing of what came after this cursor, which is of this feed. */
+  upTo?: string | undefined;
   limit: number;
   entities?: readonly FeedEntity[] | undefined;
 };
@@ -41,6 +44,10 @@ export type Feed = {
    * cursor_of_another_shop, or resync: the cursor is of another appliance, or older than what is kept.
    */
   read(request: FeedRequest): FeedPage | Failure;
+  /** The cursor after which there is nothing yet. */
+  end(): string;
+  /** Arrivals after a cursor; undefined where it is not of this feed. */
+  lag(cursor: string): number | undefined;
   /** Calls `wake` after each commit that changed the books, until the returned function is called. */
   subscribe(wake: () => void): () => void;
 };
@@ -48,13 +55,16 @@ export type Feed = {
 /** Ops looked at for one page, so that a filter that lets little through cannot hold up a sale. */
 const opsPerPageMax = 2000;
 
+const cursorPattern = /^([a-z2-7]{1,8})\.([a-z0-9]{1,32})\.([0-9]{1,15})\.([0-9]{1,6})$/;
+
+/** Before part `part` of arrival `seq`; with part 0 after all of it. */
 type Position = { seq: number; part: number };
-type WithoutCursor<Placed> = Placed extends Change ? Omit<Placed, 'cursor'> : never;
+type WithoutCursor<Placed> = Placed extends Change ? Omit<Placed, 'cursor' | 'at'> : never;
 type Unplaced = WithoutCursor<Change>;
 
 export function createFeed(storage: Storage, shop: string): Feed & { wake(): void } {
   const sleepers = new Set<() => void>();
-  const cursorAt = ({ seq, part }: Position) => `${shop.slice(0, 8)}.${storage.handle().feedId}.${seq}.${part}`;
+  const cursorAt = ({ seq, part }: Position) => `${shop.slice(0, 8)}.${storage.feedId()}.${seq}.${part}`;
 
   function read(request: FeedRequest): FeedPage | Failure {
     const start = parseCursor(request.after);
@@ -62,11 +72,13 @@ export function createFeed(storage: Storage, shop: string): Feed & { wake(): voi
     const changes: Change[] = [];
     const told = new Set<string>();
     let at = start;
+    const end = positionOf(request.upTo)?.seq ?? Number.POSITIVE_INFINITY;
     // A cursor in the middle of an op's parts reads that op again from there.
     const rows = storage
       .handle()
       .statements.changesAfter.all(start.part > 0 ? start.seq - 1 : start.seq, opsPerPageMax);
     for (const row of rows) {
+      if (row.seq > end) return { ok: true, changes, next: cursorAt(at), atEnd: true };
       const parts = expand(storage, row.op);
       for (let part = row.seq === start.seq ? start.part : 0; part < parts.length; part++) {
         const change = parts[part];
@@ -76,7 +88,7 @@ export function createFeed(storage: Storage, shop: string): Feed & { wake(): voi
         if (changes.length === request.limit) return { ok: true, changes, next: cursorAt(at), atEnd: false };
         told.add(key);
         at = { seq: row.seq, part: part + 1 };
-        changes.push({ ...change, cursor: cursorAt(at) } as Change);
+        changes.push({ ...change, cursor: cursorAt(at), at: row.at } as Change);
       }
       at = { seq: row.seq, part: 0 };
     }
@@ -85,7 +97,7 @@ export function createFeed(storage: Storage, shop: string): Feed & { wake(): voi
 
   function parseCursor(cursor: string | undefined): Position | Failure {
     if (cursor === undefined || cursor === '') return { seq: 0, part: 0 };
-    const match = /^([a-z2-7]{1,8})\.([a-z0-9]{1,32})\.([0-9]{1,15})\.([0-9]{1,6})$/.exec(cursor);
+    const match = cursorPattern.exec(cursor);
     if (!match)
       return failure('cursor_malformed', 'This is not a cursor of the feed. Leave `after` out to begin again.');
     const [, shopPart, feedId, seq, part] = match;
@@ -95,7 +107,7 @@ export function createFeed(storage: Storage, shop: string): Feed & { wake(): voi
         'This cursor is of another shop. Leave `after` out to begin with this one.',
       );
     const position = { seq: Number(seq), part: Number(part) };
-    if (feedId !== storage.handle().feedId || position.seq > storage.state().seq)
+    if (feedId !== storage.feedId() || position.seq > storage.state().seq)
       return failure(
         'resync',
         'This cursor is not of this appliance, or no longer. Read the books anew, then the feed from the beginning.',
@@ -103,8 +115,19 @@ export function createFeed(storage: Storage, shop: string): Feed & { wake(): voi
     return position;
   }
 
+  const positionOf = (cursor: string | undefined): Position | undefined => {
+    const position = cursor === undefined ? undefined : parseCursor(cursor);
+    return position && 'seq' in position ? position : undefined;
+  };
+
   return {
     read,
+    end: () => cursorAt({ seq: storage.state().seq, part: 0 }),
+    lag(cursor) {
+      const position = positionOf(cursor);
+      // In the middle of an arrival it is not behind it yet.
+      return position && storage.state().seq - position.seq + (position.part > 0 ? 1 : 0);
+    },
     subscribe(wake) {
       sleepers.add(wake);
       return () => sleepers.delete(wake);

@@ -16,7 +16,8 @@ const alarmsMax = 50;
 /** What was not seen again for a day is over. */
 const keepMs = 86_400_000;
 
-export function createAlarms(clock: Clock): Alarms {
+/** `raised`: told of what is news. */
+export function createAlarms(clock: Clock, raised: (code: string, detail: string) => void = () => {}): Alarms {
   const alarms = new Map<string, Alarm & { raisedAt: number }>();
   /** Of the kind of which there are most: strangers that knock in numbers drive out no news of another kind. */
   function oldestOfMost(): string {
@@ -27,8 +28,10 @@ export function createAlarms(clock: Clock): Alarms {
 
   return {
     raise(key, code, detail) {
+      const isNews = !alarms.has(key);
       alarms.set(key, { code, detail, at: alarms.get(key)?.at ?? clock.now(), raisedAt: clock.monotonic() });
       if (alarms.size > alarmsMax) alarms.delete(oldestOfMost());
+      if (isNews) raised(code, detail);
     },
     has: (key) => alarms.has(key),
     clear(key) {

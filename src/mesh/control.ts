@@ -8,7 +8,7 @@ import { fingerprintWords } from '../protocol/fingerprint.ts';
 import { hasOwnBooks } from '../storage/carry.ts';
 import { type AddressSource, type AddressState, newAddress } from './dialer.ts';
 import type { Link } from './link.ts';
-import type { ConnectionStats, Mesh, MeshStatus, PeerState, PeerStatus } from './mesh.ts';
+import type { ConnectionStats, Mesh, MeshStatus, PeerState, PeerStatus, ShopAppliance } from './mesh.ts';
 import type { MeshParts } from './parts.ts';
 import type { PeerEntry } from './peer-book.ts';
 import { mdnsStatus } from './seen.ts';
@@ -22,6 +22,7 @@ type Control = Pick<
   | 'toggle'
   | 'reconnect'
   | 'peers'
+  | 'appliances'
   | 'addPeer'
   | 'changePeer'
   | 'removePeer'
@@ -64,6 +65,13 @@ export function createMeshControl(
       ...seen.map((candidate) => candidateStatus(parts, candidate)),
       ...empty.map(addressStatus),
     ];
+  }
+
+  function appliances(): ShopAppliance[] {
+    const { replicaId: id, name } = config;
+    const self = { id, name, self: true, connected: true, host: null, origins: config.origins() };
+    const others = peers.all().filter((entry) => members.trustOf(entry.id) === 'trusted' && entry.origins.length > 0);
+    return [self, ...others.map((entry) => shopAppliance(entry, links.get(entry.id)))];
   }
 
   function status(): MeshStatus {
@@ -200,6 +208,7 @@ export function createMeshControl(
 
   return {
     status,
+    appliances,
     stats,
     toggle: switches.setEnabled,
     reconnect() {
@@ -314,6 +323,15 @@ const nobody: PeerStatus = {
   version: null,
   snapshot: null,
 };
+
+const shopAppliance = ({ id, name, address, origins }: PeerEntry, link: Link | undefined): ShopAppliance => ({
+  id,
+  name,
+  self: false,
+  connected: link !== undefined,
+  host: (link?.connection.address ?? address)?.replace(/:[0-9]+$/, '') ?? null,
+  origins,
+});
 
 function connectionStats(entry: PeerEntry, link: Link | undefined): ConnectionStats {
   const past = entry.counters;

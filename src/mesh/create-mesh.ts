@@ -19,6 +19,7 @@ import { createForks, type Forks } from './forks.ts';
 import { createGossip } from './gossip.ts';
 import { createInbox, type Inbox } from './inbox.ts';
 import { createLink, type Link, type LinkEvents } from './link.ts';
+import { createLive, type LiveMessages } from './live.ts';
 import type { Mesh, MeshConfig } from './mesh.ts';
 import { createOwnSide } from './own-side.ts';
 import type { MeshParts } from './parts.ts';
@@ -51,6 +52,11 @@ export type MeshEvents = {
   recordSync(row: SyncRow): void;
   /** Another shop has let us in, as we asked. */
   welcomed(welcome: Welcome): void;
+  /** Something needs an eye that did not a moment ago. */
+  alarmed(code: string, detail: string): void;
+  /** Appliances of the shop have come, gone, or changed where they serve. */
+  appliancesChanged(): void;
+  readonly live: LiveMessages;
 };
 
 export function createMesh(ports: Ports, storage: Storage, config: MeshConfig, above: MeshEvents): RunningMesh {
@@ -59,7 +65,7 @@ export function createMesh(ports: Ports, storage: Storage, config: MeshConfig, a
   /** Connections that have not greeted yet, with the address that we dialed, if we did. */
   const strangers = new Map<Link, AddressState | null>();
   const addressByLink = new WeakMap<Link, AddressState>();
-  const alarms = createAlarms(clock);
+  const alarms = createAlarms(clock, above.alarmed);
   const peers = createPeerBook(storage);
   const members = createMembers(ports, storage, config);
   const candidates = createCandidates(clock);
@@ -108,6 +114,7 @@ export function createMesh(ports: Ports, storage: Storage, config: MeshConfig, a
   const told = createTold(parts);
   const network = createSeen(parts);
   const snapshots = createSnapshots(parts);
+  const live = createLive(parts, above.live);
   const claims = createClaims(parts);
   const forks: Forks = createForks(parts);
   const inbox: Inbox = createInbox(ports, storage, {
@@ -138,6 +145,7 @@ export function createMesh(ports: Ports, storage: Storage, config: MeshConfig, a
     newcomer: gate.newcomer,
     welcomed: gate.welcomed,
     addresses: (link, message) => told.heard(link, message.peers),
+    live: live.heard,
     refused(link, reason, detail) {
       const dialed = strangers.get(link) ?? null;
       gate.refused(link, reason, detail, dialed);
@@ -193,12 +201,15 @@ export function createMesh(ports: Ports, storage: Storage, config: MeshConfig, a
     }
     entry.name = peer.name;
     entry.version = peer.version;
+    entry.origins = peer.origins;
     entry.lastSeen = clock.now();
     entry.lastError = null;
     places.shown(link, entry, address ?? null);
     peers.save(entry);
     log.info('linked to a peer', { peer: peer.name, id: peer.id, address: link.connection.address });
     told.greeted(link);
+    live.greeted(link);
+    above.appliancesChanged();
   }
 
   const claimOf = (link: Link) => ({
@@ -235,6 +246,7 @@ export function createMesh(ports: Ports, storage: Storage, config: MeshConfig, a
       if (!stopped) peers.save(entry);
       places.left(entry.id, address, reason);
       replan();
+      if (!stopped) above.appliancesChanged();
     }
     // Whom we showed a code says no by leaving; a link of before we had one says nothing of it.
     if (address && !link.peer && admission.hasShownCode(link)) wish.refused(address.address);
@@ -294,6 +306,7 @@ export function createMesh(ports: Ports, storage: Storage, config: MeshConfig, a
     forks.expire();
     network.review();
     snapshots.tick();
+    live.tick();
     if (ticks % upkeepEveryTicks === 0) upkeep.rest();
   }
 
@@ -313,6 +326,7 @@ export function createMesh(ports: Ports, storage: Storage, config: MeshConfig, a
   return {
     ...control,
     gossip: createGossip(parts),
+    tellLive: live.publish,
     start() {
       for (const address of [...config.staticPeers, ...control.staticAddresses()]) dialer.add(address, 'static');
       for (const entry of peers.all()) {
@@ -332,6 +346,7 @@ export function createMesh(ports: Ports, storage: Storage, config: MeshConfig, a
       if (stopped) return;
       announceNewReplicas();
       if (gate.review()) {
+        above.appliancesChanged();
         told.review();
         dialer.dialNow();
       }

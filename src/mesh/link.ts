@@ -3,7 +3,14 @@
 
 import type { Heads } from '../core/heads.ts';
 import { frameBytesMax, linkBufferBytesMax, socketBufferBytesMax } from '../core/limits.ts';
-import type { AddressesMessage, Role, SnapshotMessage, StraysMessage, WelcomeMessage } from '../core/message.ts';
+import type {
+  AddressesMessage,
+  LiveWireMessage,
+  Role,
+  SnapshotMessage,
+  StraysMessage,
+  WelcomeMessage,
+} from '../core/message.ts';
 import { step } from '../core/session.ts';
 import {
   behindCount,
@@ -56,6 +63,7 @@ export type LinkEvents = {
   newcomer(link: Link): void;
   welcomed(link: Link, message: WelcomeMessage): void;
   addresses(link: Link, message: AddressesMessage): void;
+  live(link: Link, message: LiveWireMessage): void;
   snapshot(link: Link, message: SnapshotMessage): void;
   chunk(link: Link, frame: ChunkFrame): void;
   measured(link: Link, rttMs: number, offsetMs: number): void;
@@ -161,6 +169,8 @@ export function createLink(
         return events.welcomed(link, effect.message);
       case 'addresses':
         return events.addresses(link, effect.message);
+      case 'live':
+        return events.live(link, effect.message);
       case 'snapshot':
         return events.snapshot(link, effect.message);
       case 'measured':

@@ -3,6 +3,7 @@
 import type { Outcome } from '../core/command.ts';
 import type { Heads } from '../core/heads.ts';
 import type { Membership, Trust } from '../core/membership.ts';
+import type { LiveWireMessage } from '../core/message.ts';
 import type { DiscoveryStatus, ShopOfKey } from '../ports.ts';
 import type { JoinCode } from './trust/join-codes.ts';
 import type { Welcome } from './trust/wish.ts';
@@ -19,6 +20,21 @@ export type MeshConfig = {
   staticPeers: readonly string[];
   port: number;
   meshPort: number;
+  /** Under which tills and pages reach it now. */
+  origins: () => readonly string[];
+};
+
+/** One of the shop, as tills know it. */
+export type ShopAppliance = {
+  id: string;
+  name: string;
+  self: boolean;
+  /** Linked now. */
+  connected: boolean;
+  /** The host where its mesh port was reached, or is now; null for ourselves, or where that is not known. */
+  host: string | null;
+  /** Under which it says that it serves. */
+  origins: readonly string[];
 };
 
 export type PeerState = 'connecting' | 'connected' | 'syncing' | 'disconnected' | 'reconnecting' | 'offline';
@@ -139,6 +155,10 @@ export type Mesh = {
   /** Dials every known peer that is not linked now, whatever its backoff says. */
   reconnect(): void;
   peers(): PeerStatus[];
+  /** Those of the shop that have ever said where they serve, and ourselves, first. */
+  appliances(): ShopAppliance[];
+  /** To tills at the other appliances; in no books. */
+  tellLive(message: LiveWireMessage): void;
   addPeer(address: string): Outcome<PeerStatus>;
   /** `by`: the credential that asks. Trust and its end are said to the whole shop. */
   changePeer(id: string, change: { trust?: Trust; name?: string }, by: string): Outcome<PeerStatus>;

@@ -32,6 +32,7 @@ export function createOwnSide(
       version,
       shop,
       meshPort,
+      origins: config.origins,
       protocol: protocolRange,
       proof: () => admission.proof(link),
       judge: (message: ProofMessage) => admission.judge(link, message),

@@ -11,6 +11,8 @@ export type PeerEntry = {
   name: string;
   address: string | null;
   version: string | null;
+  /** Under which it serves tills, as it says itself. */
+  origins: readonly string[];
   /** What it is known to hold, durable. */
   heads: Heads;
   /** Unix milliseconds. */
@@ -32,6 +34,7 @@ type PeerRow = {
   name: string;
   address: string | null;
   version: string | null;
+  origins: string;
   heads: string;
   last_seen: number | null;
   last_sync: number | null;
@@ -98,6 +101,7 @@ const columns = [
   'name',
   'address',
   'version',
+  'origins',
   'heads',
   'last_seen',
   'last_sync',
@@ -115,6 +119,7 @@ const newEntry = (id: string, name: string): PeerEntry => ({
   name,
   address: null,
   version: null,
+  origins: [],
   heads: {},
   lastSeen: null,
   lastSync: null,
@@ -131,6 +136,7 @@ const entryOf = (row: PeerRow): PeerEntry => ({
   ...newEntry(row.id, row.name),
   address: row.address,
   version: row.version,
+  origins: JSON.parse(row.origins) as string[],
   heads: JSON.parse(row.heads) as Heads,
   lastSeen: row.last_seen,
   lastSync: row.last_sync,
@@ -151,6 +157,7 @@ const rowOf = (entry: PeerEntry): PeerRow => ({
   name: entry.name,
   address: entry.address,
   version: entry.version,
+  origins: JSON.stringify(entry.origins),
   heads: JSON.stringify(entry.heads),
   last_seen: entry.lastSeen,
   last_sync: entry.lastSync,

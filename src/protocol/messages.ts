@@ -4,10 +4,17 @@
 import { z } from 'zod';
 import { originPattern, parseHeads } from '../core/heads.ts';
 import {
+  correlationIdCharsMax,
   frameBytesMax,
+  idPattern,
+  livePayloadBytesMax,
+  liveTypePattern,
+  liveUserCharsMax,
+  messageTopicsMax,
   opNumberMax,
   originsMax,
   rangeRowsMax,
+  servedOriginsMax,
   snapshotBytesMax,
   snapshotManifestCharsMax,
   snapshotWindowChunks,
@@ -39,6 +46,7 @@ const greeting = {
   version: text(50),
   shop: text(64),
   meshPort: z.int().min(0).max(65535),
+  origins: z.array(text(300)).max(servedOriginsMax).optional(),
   heads,
   hashes,
 };
@@ -122,6 +130,18 @@ const schemas = {
     digests,
   }),
   snapshot_checked: z.object({ type: z.literal('snapshot_checked'), id: snapshotId, differs: text(500) }),
+  live: z.object({
+    type: z.literal('live'),
+    author: replicaId,
+    id: z.string().regex(idPattern),
+    kind: z.string().regex(liveTypePattern),
+    payload: text(livePayloadBytesMax),
+    user: text(liveUserCharsMax).min(1).optional(),
+    topics: z.array(z.string().regex(idPattern)).min(1).max(messageTopicsMax).optional(),
+    correlationId: text(correlationIdCharsMax).min(1).optional(),
+    timestamp: time,
+    ageMs: time,
+  }),
   bye: z.object({ type: z.literal('bye'), reason: text(500) }),
 };
 

@@ -50,6 +50,8 @@ export type Storage = BooksExchange & {
   state(): StorageState;
   /** Throws when the database is not open (see `trouble`). */
   handle(): Handle;
+  /** Names the order of arrival here; another after the books were replaced. Told also while the database is not open. */
+  feedId(): string;
   /** Every stock level, by product. Throws as `handle` does. */
   levels(): Iterable<[product: string, level: StockLevel]>;
   readCommits(origin: Origin, after: number, bytesMax: number): EncodedCommit[];
@@ -380,6 +382,7 @@ export function createStorage(ports: Ports, config: OpenConfig, events: StorageE
     write,
     state,
     handle: openHandle,
+    feedId: () => feedId,
     levels: () => levelsAfter(openHandle().statements, memory.stock, ''),
     readCommits(origin, after, bytesMax) {
       const known = state().origins.get(origin);

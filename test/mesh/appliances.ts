@@ -75,6 +75,8 @@ export type ApplianceOptions = {
   reaches?: ReadonlySet<string>;
   /** Its mesh port; one that is free without it. */
   port?: number;
+  /** Under which it says that it serves tills. */
+  origins?: readonly string[];
   /** How much faster than real its timers run. */
   haste?: number;
 };
@@ -140,6 +142,7 @@ export async function openAppliance(name: string, options: ApplianceOptions = {}
       migrations: assets.migrations,
       port: 0,
       meshPort: opened.server.port,
+      origins: () => options.origins ?? [],
     },
     { welcomed: (welcome) => welcomes.push(welcome) },
   );

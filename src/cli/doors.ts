@@ -5,9 +5,12 @@ import { hostname } from 'node:os';
 import type { Appliance } from '../appliance.ts';
 import type { Settings } from '../config.ts';
 import { httpPortLimits } from '../core/limits.ts';
+import { originRuleOf } from '../edges/http/app.ts';
 import { createHostRule, namesOfMachine } from '../edges/http/hosts.ts';
+import type { OriginRule } from '../edges/http/origins.ts';
 import { createRequestListener, type Fetch, openHttpServer } from '../edges/http/server.ts';
 import { createUpgradeListener } from '../edges/http/upgrades.ts';
+import { createLiveSockets } from '../edges/live/sockets.ts';
 import type { Credentials } from '../edges/peer/channel.ts';
 import { createDoor } from '../edges/peer/door.ts';
 import { openPeerServer } from '../edges/peer/server.ts';
@@ -53,7 +56,13 @@ export async function openDoors(
   const isHostAllowed = createHostRule(namesOf(settings));
   const listener = createRequestListener((request, visit) => answer(request, visit), log, isHostAllowed);
   const { corsOrigins, httpsOnly } = settings;
-  const onUpgrade = createUpgradeListener({ isHostAllowed, corsOrigins, httpsOnly }, log);
+  let isOriginListed: OriginRule = () => false;
+  const live = createLiveSockets(timers);
+  const onUpgrade = createUpgradeListener(
+    { isHostAllowed, isOriginListed: (origin) => isOriginListed(origin), httpsOnly },
+    log,
+    { fetch: (request, visit) => answer(request, visit), accept: live.accept },
+  );
   const visitors = createDoor(timers, httpPortLimits);
   const http = await openHttpServer({ listener, visitors, onUpgrade, host, port, timers, log });
   if (!http.ok) return http;
@@ -76,10 +85,12 @@ export async function openDoors(
     meshPort: mesh.server.port,
     open(opened, fetch) {
       appliance = opened;
+      isOriginListed = originRuleOf(opened, corsOrigins);
       answer = fetch;
     },
     async close() {
       appliance = undefined;
+      live.closeAll();
       await http.server.close();
       await mesh.server.close();
     },

@@ -14,6 +14,7 @@ import { createOpenDatabase, createSystemCrypto, systemRandom } from '../edges/s
 import type { Crypto, OpenDatabase, ShopOfKey } from '../ports.ts';
 import { shopOfBooks } from '../storage/open.ts';
 import { finishMove } from './move.ts';
+import { servedOrigins } from './served-origins.ts';
 import { options } from './settings.ts';
 import { noteTraces, type Traces } from './traces.ts';
 
@@ -208,4 +209,5 @@ export const applianceConfig = (
   migrations: assets.migrations,
   port: ports.port,
   meshPort: ports.meshPort,
+  origins: () => servedOrigins(settings, ports),
 });

@@ -1,8 +1,10 @@
 // What a web page can try that somebody of the shop opens in a browser: other names for us, requests that need no leave,
 // WebSockets, frames, a cookie that rides along. On the built file, on both runtimes.
 
+import { once } from 'node:events';
 import { hostname } from 'node:os';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { WebSocket } from 'ws';
 import {
   admin,
   adminToken,
@@ -96,9 +98,14 @@ describe.each(runtimes)('on $name', (runtime) => {
         expect([Origin, status]).toEqual([Origin, 403]);
         expect(text).not.toMatch(/sec-websocket-accept/i);
       }
-      // Nothing is served behind the checks yet: whoever passes them finds nothing.
       for (const headers of [{ Origin: own }, { Origin: listed }, {}] as Record<string, string>[]) {
-        expect((await upgrade(target, '/ws', { ...headers, ...token }, isTls)).status).toBe(404);
+        expect((await upgrade(target, '/ws', headers, isTls)).status).toBe(401);
+        expect((await upgrade(target, '/elsewhere', { ...headers, ...token }, isTls)).status).toBe(404);
+        const url = `${isTls ? 'wss' : 'ws'}://127.0.0.1:${port}/ws`;
+        const socket = new WebSocket(url, { headers: { ...headers, ...token }, rejectUnauthorized: false });
+        const [first] = await once(socket, 'message');
+        expect(JSON.parse(String(first))).toMatchObject({ type: 'connected', userId: 'admin' });
+        socket.terminate();
       }
     }
   });

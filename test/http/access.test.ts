@@ -20,6 +20,10 @@ const accessByRoute: Readonly<Record<string, Access>> = {
   'POST /api/v1/session': 'public',
 
   'DELETE /api/v1/session': 'read',
+  'GET /api/sync/poll': 'read',
+  'GET /api/sync/status': 'read',
+  'GET /api/v1/appliances': 'read',
+  'GET /ws': 'read',
   'GET /api/v1/changes': 'read',
   'GET /api/v1/customers': 'read',
   'GET /api/v1/customers/{id}': 'read',
@@ -38,6 +42,7 @@ const accessByRoute: Readonly<Record<string, Access>> = {
   'PUT /api/v1/password': 'read',
 
   'DELETE /api/v1/customers/{id}': 'terminal',
+  'POST /api/sync/send': 'terminal',
   'DELETE /api/v1/products/{id}': 'terminal',
   'PATCH /api/v1/customers/{id}': 'terminal',
   'PATCH /api/v1/products/{id}': 'terminal',
@@ -53,6 +58,7 @@ const accessByRoute: Readonly<Record<string, Access>> = {
   'PUT /api/v1/tickets/{id}': 'terminal',
 
   'DELETE /api/v1/peers/{id}': 'admin',
+  'POST /api/sync/broadcast': 'admin',
   'DELETE /api/v1/join': 'admin',
   'POST /api/v1/join': 'admin',
   'POST /api/v1/join-codes': 'admin',

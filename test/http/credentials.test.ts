@@ -27,7 +27,10 @@ describe('B10 without a token', () => {
     for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS', 'PROPFIND']) {
       expect((await shop.ask(method, '/healthz', undefined, { token: null })).status).toBe(401);
     }
-    expect((await shop.ask('GET', '/client.js', undefined, { token: null })).status).toBe(404);
+    const script = await shop.ask('GET', '/client.js', undefined, { token: null });
+    expect([script.status, script.headers.get('content-type')]).toEqual([200, 'text/javascript; charset=utf-8']);
+    expect(script.headers.get('x-typescript-types')).toBe('/client.d.ts');
+    expect((await shop.ask('GET', '/client.d.ts', undefined, { token: null })).text).toContain('getConnectionManager');
   });
 
   test("A10 the page's files are open and can be framed nowhere", async () => {

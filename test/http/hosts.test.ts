@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { createHostRule, namesOfMachine } from '../../src/edges/http/hosts.ts';
-import { isForeign, isFromElsewhere, isListedOrigin, isOwnOrigin } from '../../src/edges/http/origins.ts';
+import { createOriginRule, isForeign, isFromElsewhere, isOwnOrigin } from '../../src/edges/http/origins.ts';
 import { refusalOfUpgrade } from '../../src/edges/http/upgrades.ts';
 
 describe('A1 A2 names', () => {
@@ -78,8 +78,13 @@ describe('A7 pages', () => {
   });
 
   test('"null" is nobody, also where somebody configures it', () => {
-    expect(isListedOrigin('null', ['null'])).toBe(false);
-    expect(isListedOrigin('https://a.example', ['https://a.example'])).toBe(true);
+    const isListed = createOriginRule(['null', 'https://a.example'], () => ['null', 'http://10.0.0.2:3030']);
+    expect(isListed('null')).toBe(false);
+    expect(isListed('https://a.example')).toBe(true);
+    expect(isListed('http://10.0.0.2:3030')).toBe(true);
+    expect(['http://10.0.0.2', 'https://10.0.0.2:3030', 'http://10.0.0.2:30301', null].map(isListed)).toEqual(
+      Array(4).fill(false),
+    );
   });
 
   test('only what is from our page, or from a person’s own hand, is from here', () => {
@@ -94,7 +99,8 @@ describe('A7 pages', () => {
   });
 
   test('an upgrade is refused for its name first, then for the port, then for the page', () => {
-    const policy = { isHostAllowed: createHostRule([]), corsOrigins: ['https://a.example'], httpsOnly: true };
+    const isOriginListed = createOriginRule(['https://a.example'], () => []);
+    const policy = { isHostAllowed: createHostRule([]), isOriginListed, httpsOnly: true };
     const ask = (more: object) => refusalOfUpgrade({ host, origin: undefined, isTls: true, ...more }, policy);
     expect(ask({ host: 'evil.example', isTls: false, origin: 'http://evil.example' })).toBe(421);
     expect(ask({ isTls: false })).toBe(403);

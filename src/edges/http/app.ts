@@ -5,7 +5,7 @@ import { type Context, Hono } from 'hono';
 import type { Appliance } from '../../appliance.ts';
 import { type Failure, failure, type Outcome } from '../../core/command.ts';
 import type { Clock, Log, Random, Timers } from '../../ports.ts';
-import { fileAnswer } from './actions/about.ts';
+import { clientModule, fileAnswer, tillPage } from './actions/about.ts';
 import type { Claim } from './claim.ts';
 import { createCookies } from './cookies.ts';
 import { type Cors, createCors } from './cors.ts';
@@ -14,12 +14,13 @@ import { createCursors } from './cursors.ts';
 import { createGate, type Gate, isCredential, nobody } from './gate.ts';
 import { createLimiter } from './limiter.ts';
 import { openApiText } from './openapi.ts';
-import type { Visit } from './origins.ts';
+import { createOriginRule, type OriginRule, type Visit } from './origins.ts';
 import { createPasswords } from './passwords.ts';
 import { problemDocument, statusOf } from './problems.ts';
 import { type Answer, isAnswer, type PublicFile, type Room, type Route } from './route.ts';
 import { isPublicRoute, methodsAt, routes } from './routes.ts';
 import { createSessions } from './sessions.ts';
+import { createTalks } from './talks.ts';
 import { createWaiters } from './waiters.ts';
 
 export type HttpOptions = {
@@ -59,27 +60,31 @@ export type HttpApp = Hono<Environment>;
 export function createHttpApp(appliance: Appliance, options: HttpOptions): HttpApp {
   const room = roomOf(appliance, options);
   const gate = gateOf(room, options);
-  const cors = options.corsOrigins?.length ? createCors(options.corsOrigins) : undefined;
+  const cors = createCors(originRuleOf(appliance, options.corsOrigins));
   const app: HttpApp = new Hono();
 
   app.use(async (context, next) => {
     const { req } = context;
-    const preflight = cors?.preflight(req.raw, () => methodsAt(req.path));
+    const preflight = cors.preflight(req.raw, () => methodsAt(req.path));
     if (preflight) return respond({ status: 204, headers: preflight });
     const entry = await gate.enter(req.raw, req.path, context.env ?? {});
     if (!isCredential(entry)) return withCors(respond(entry), cors, req.raw);
     context.set('credential', entry);
-    if (!cors) return next();
+    if (!req.raw.headers.has('origin')) return next();
     await next();
     withCors(context.res, cors, req.raw);
   });
   for (const route of routes) {
     app.on(route.method.toUpperCase(), honoPath(route.path), (context) => serve(route, context, room, gate));
   }
-  app.notFound((context) => serveUnrouted(context, options.publicFiles));
+  app.notFound((context) => serveUnrouted(context, options.publicFiles, appliance));
   app.onError((error) => respond(mishap(error, appliance, options.log)));
   return app;
 }
+
+/** Pages of other origins that may use tokens, here and where a request asks to become a WebSocket. */
+export const originRuleOf = ({ mesh }: Appliance, listed: readonly string[] = []): OriginRule =>
+  createOriginRule(listed, () => mesh.appliances().flatMap(({ self, origins }) => (self ? [] : origins)));
 
 function roomOf(appliance: Appliance, options: HttpOptions): Room {
   const { version, clock, random, timers, log, publicFiles, claim = null, certificatePem = null } = options;
@@ -103,6 +108,13 @@ function roomOf(appliance: Appliance, options: HttpOptions): Room {
     limiter: createLimiter(options.rateLimit),
     cursors: createCursors(shop, replicaId),
     waiters: createWaiters(feed, books.recordRevision, timers, log, stopping),
+    talks: createTalks({
+      realtime: appliance.realtime,
+      now: clock.now,
+      broke: (error) => log.error('a frame broke', { error: error instanceof Error ? error.stack : String(error) }),
+    }),
+    timers,
+    stopping,
     openApiText() {
       text ??= openApiText(routes, version);
       return text;
@@ -151,16 +163,26 @@ function refusalOf({ access }: Route, { role }: Credential): Failure | undefined
   return undefined;
 }
 
-function withCors(response: Response, cors: Cors | undefined, request: Request): Response {
-  const headers = cors?.headersFor(request.headers.get('origin'));
-  for (const [name, value] of Object.entries(headers ?? {})) response.headers.set(name, value);
+const withCors = (response: Response, cors: Cors, request: Request): Response =>
+  withHeaders(response, cors.headersFor(request.headers.get('origin')));
+
+function withHeaders(response: Response, headers: Readonly<Record<string, string>> = {}): Response {
+  for (const [name, value] of Object.entries(headers)) response.headers.set(name, value);
   return response;
 }
 
 /** No route: a file of the page, another method than the address takes, or nothing. */
-function serveUnrouted({ req }: AppContext, files: ReadonlyMap<string, PublicFile>): Response {
+function serveUnrouted(
+  { req }: AppContext,
+  files: ReadonlyMap<string, PublicFile>,
+  { mesh }: Pick<Appliance, 'mesh'>,
+): Response {
   const file = req.method === 'GET' || req.method === 'HEAD' ? files.get(req.path) : undefined;
-  if (file) return respond(fileAnswer(file));
+  if (file) {
+    const reaches = req.path === tillPage ? mesh.appliances().flatMap(({ origins }) => origins) : [];
+    const types = req.path === clientModule ? { 'X-TypeScript-Types': '/client.d.ts' } : undefined;
+    return withHeaders(respond(fileAnswer(file, reaches)), types);
+  }
   const methods = methodsAt(req.path);
   if (methods.length === 0) {
     return respond(failure('route_unknown', 'Nothing is served here; /openapi.json lists what is.'));

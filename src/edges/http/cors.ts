@@ -1,7 +1,7 @@
-// Pages of other origins: those that are configured may read what a token is good for; no cookie ever counts for them.
+// Pages of other origins: those that are configured, and of the shop's other appliances, may read what a token is good for; no cookie ever counts for them.
 // Everybody else's browser hears nothing that would let his page read an answer.
 
-import { isListedOrigin } from './origins.ts';
+import type { OriginRule } from './origins.ts';
 
 const requestHeaders = 'Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key';
 const shownHeaders = 'ETag, Location, Retry-After';
@@ -15,10 +15,10 @@ export type Cors = {
   preflight(request: Request, methods: () => readonly string[]): Readonly<Record<string, string>> | undefined;
 };
 
-export function createCors(origins: readonly string[]): Cors {
+export function createCors(isListed: OriginRule): Cors {
   const headersFor = (origin: string | null): Record<string, string> | undefined => {
     if (origin === null) return undefined;
-    if (!isListedOrigin(origin, origins)) return { Vary: 'Origin' };
+    if (!isListed(origin)) return { Vary: 'Origin' };
     return { Vary: 'Origin', 'Access-Control-Allow-Origin': origin, 'Access-Control-Expose-Headers': shownHeaders };
   };
   return {
@@ -26,7 +26,7 @@ export function createCors(origins: readonly string[]): Cors {
     preflight({ method, headers }, methods) {
       if (method !== 'OPTIONS' || !headers.has('access-control-request-method')) return undefined;
       const origin = headers.get('origin');
-      if (!isListedOrigin(origin, origins)) return undefined;
+      if (!isListed(origin)) return undefined;
       return {
         ...headersFor(origin),
         'Access-Control-Allow-Methods': methods().join(', '),

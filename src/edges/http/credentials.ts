@@ -4,7 +4,7 @@
 
 import { hash, timingSafeEqual } from 'node:crypto';
 import { revokedField, roleField, tokenHashField } from '../../commands/credential-fields.ts';
-import { userRoleOf, userTokenHashOf } from '../../commands/user-record.ts';
+import { userAuthorMark, userRoleOf, userTokenHashOf } from '../../commands/user-record.ts';
 import type { Books, RecordRow } from '../../core/books.ts';
 import { type Failure, failure } from '../../core/command.ts';
 import { tokensRememberedMax } from '../../core/limits.ts';
@@ -23,7 +23,12 @@ export type Credential = {
   readonly terminalId?: string;
   /** Of a person who is logged in. */
   readonly session?: Session;
+  /** Whose till it is, as its record says: messages to him are for it. */
+  readonly userId?: string;
 };
+
+/** To whom messages are said; who is nobody's is a user of his own. */
+export const userIdOf = ({ id, userId }: Credential): string => userId ?? id;
 
 export type Credentials = {
   /** `authorization`: the header's value, null where there is none. The console's token counts from this machine alone. */
@@ -38,6 +43,7 @@ const scheme = 'Bearer ';
 /** What tokens of tills begin with, and those of the user records. */
 const terminalMark = 'till_';
 const userMark = 'user_';
+const userField = '/user';
 /** Longer than any token we make, and than any sensible one of an admin's. */
 const tokenCharsMax = 512;
 
@@ -101,7 +107,9 @@ function tillOf(books: Books, token: string): Credential | undefined {
   if (!made) return undefined;
   // A role that this version does not know is the lesser one.
   const isTerminal = [undefined, null, 'terminal'].includes(made[roleField] as string | undefined);
-  return { role: isTerminal ? 'terminal' : 'read-only', id: row.id, terminalId: row.id };
+  const { [userField]: user } = row.fields;
+  const userId = typeof user === 'string' ? { userId: userAuthorMark + user } : {};
+  return { role: isTerminal ? 'terminal' : 'read-only', id: row.id, terminalId: row.id, ...userId };
 }
 
 function userOf(books: Books, token: string): Credential | undefined {

@@ -9,7 +9,7 @@ import { type Credential, type Credentials, credentialMissing, hashOf, isSameHas
 import { isSale, type Limiter } from './limiter.ts';
 import { isForeign, isFromElsewhere, type Sender, type Visit } from './origins.ts';
 import type { Answer } from './route.ts';
-import type { Sessions } from './sessions.ts';
+import type { Session, Sessions } from './sessions.ts';
 
 export type Gate = {
   /** Who may go on, `nobody` on public ground; a failure or a redirection for who may not. */
@@ -49,15 +49,16 @@ const csrfMissing = failure(
 );
 
 export function createGate(options: GateOptions): Gate {
-  const { credentials, limiter, isPublic, isPage, httpsOnly } = options;
+  const { credentials, sessions, limiter, isPublic, isPage, httpsOnly } = options;
 
-  /** Without side effects but that the session counts as used. */
-  function findCaller(headers: Headers, method: string, visit: Visit): Credential | Failure {
+  function findCaller(headers: Headers, method: string, visit: Visit, find = sessions.use): Credential | Failure {
     const isTls = visit.isTls === true;
     const authorization = headers.get('authorization');
     if (authorization !== null && authorization !== '') return credentials.find(authorization, visit.isFromHere);
     const id = options.cookies.read(headers.get('cookie'), isTls);
-    return id === undefined ? credentialMissing : findPerson(options, headers, method, isTls, id);
+    return id === undefined
+      ? credentialMissing
+      : findPerson(options, headers, method, isTls, { id, session: find(id) });
   }
 
   return {
@@ -81,7 +82,7 @@ export function createGate(options: GateOptions): Gate {
       if (!isReading(method) && isForeign(senderOf(headers, isTls))) return foreignOrigin;
       return nobody;
     },
-    lookAgain: ({ headers }, visit) => findCaller(headers, 'GET', visit),
+    lookAgain: ({ headers }, visit) => findCaller(headers, 'GET', visit, sessions.look),
   };
 
   function answerInTheClear(
@@ -110,9 +111,8 @@ function findPerson(
   headers: Headers,
   method: string,
   isTls: boolean,
-  id: string,
+  { id, session }: { id: string; session: Session | undefined },
 ): Credential | Failure {
-  const session = sessions.use(id);
   const row = session && books.record('user', session.user);
   const passwordHash = passwordHashOf(row);
   if (!session || !row || passwordHash === undefined || hashOf(passwordHash) !== session.passwordMark) {

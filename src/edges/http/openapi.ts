@@ -33,7 +33,7 @@ export function openApiText(routes: readonly Route[], version: string): string {
     openapi: '3.1.0',
     info: { title: 'Tillmesh', version, description, license: { name: 'MIT' } },
     servers: [{ url: '/' }],
-    tags: ['Books', 'Terminals', 'Credentials', 'Mesh', 'Operating'].map((name) => ({ name })),
+    tags: ['Books', 'Live', 'Terminals', 'Credentials', 'Mesh', 'Operating'].map((name) => ({ name })),
   });
   return JSON.stringify(document);
 }

@@ -7,7 +7,7 @@ import type { Command, Failure, Outcome } from '../../core/command.ts';
 import { failure } from '../../core/command.ts';
 import type { Json } from '../../core/json.ts';
 import { batchBodyBytesMax, bodyBytesMax } from '../../core/limits.ts';
-import type { Clock, Log, Random } from '../../ports.ts';
+import type { Clock, Log, Random, Timers } from '../../ports.ts';
 import { readBody } from './body.ts';
 import type { Claim } from './claim.ts';
 import type { Cookies } from './cookies.ts';
@@ -18,6 +18,7 @@ import type { Visit } from './origins.ts';
 import type { Passwords } from './passwords.ts';
 import { type Reading, readBy } from './reading.ts';
 import type { Sessions } from './sessions.ts';
+import type { Talks } from './talks.ts';
 import type { Waiters } from './waiters.ts';
 
 export type PublicFile = { readonly bytes: Uint8Array; readonly contentType: string };
@@ -41,6 +42,10 @@ export type Room = {
   readonly certificatePem: string | null;
   readonly publicFiles: ReadonlyMap<string, PublicFile>;
   readonly waiters: Waiters;
+  readonly talks: Talks;
+  readonly timers: Timers;
+  /** Fires when the server stops. */
+  readonly stopping: AbortSignal;
   readonly openApiText: () => string;
 };
 

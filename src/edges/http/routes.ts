@@ -6,6 +6,7 @@ import { changeRoutes } from './actions/changes.ts';
 import { conflictRoutes } from './actions/conflicts.ts';
 import { gossipRoutes } from './actions/gossip.ts';
 import { joiningRoutes } from './actions/joining.ts';
+import { liveRoutes } from './actions/live.ts';
 import { meshRoutes } from './actions/mesh.ts';
 import { peerRoutes } from './actions/peers.ts';
 import { recordRoutes } from './actions/records.ts';
@@ -22,6 +23,7 @@ export const routes: readonly Route[] = [
   ...ticketRoutes, // /api/v1/tickets
   ...changeRoutes, // /api/v1/changes, /api/v1/digest
   ...terminalRoutes, // /api/v1/terminals
+  ...liveRoutes, // /ws, /api/sync, /api/v1/appliances
   ...sessionRoutes, // /api/v1/session, /api/v1/password, /api/v1/claim
   ...userRoutes, // /api/v1/users, /api/v1/admin-token
   ...meshRoutes, // /api/v1/p2p, /api/v1/sync/history

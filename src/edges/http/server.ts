@@ -59,7 +59,7 @@ function createAppListener(fetch: Fetch, log: Log) {
 }
 
 /** Told by the socket alone: what a header says of an address anybody can write. */
-function visitOf(socket: Socket): Visit {
+export function visitOf(socket: Socket): Visit {
   const address = plainAddress(socket.remoteAddress);
   return {
     address,

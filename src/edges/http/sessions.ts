@@ -20,6 +20,8 @@ export type Sessions = {
   open(user: string, passwordMark: string): { id: string; session: Session };
   /** The session of an id, used just now; undefined when there is none or it has ended. */
   use(id: string): Session | undefined;
+  /** The same, without that it counts as used: a page that only stands open keeps nobody logged in. */
+  look(id: string): Session | undefined;
   close(id: string): void;
   isOpen(session: Session): boolean;
   /** Unix ms at which it ends if nobody uses it. */
@@ -55,6 +57,10 @@ export function createSessions(clock: Clock, random: Random): Sessions {
       session.usedAt = clock.monotonic();
       sessions.set(key, session);
       return session;
+    },
+    look(id) {
+      const session = sessions.get(keyOf(id));
+      return session && leftMs(session) > 0 ? session : undefined;
     },
     close(id) {
       sessions.delete(keyOf(id));

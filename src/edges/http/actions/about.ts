@@ -84,19 +84,28 @@ const certificate = route({
   },
 });
 
-/** A file of the page. It can load from here alone, and be framed nowhere. */
-export const fileAnswer = (file: PublicFile): Answer => ({
+/** A file of the page. It can load from here alone, speak to nobody but us and `reaches`, and be framed nowhere. */
+export const fileAnswer = (file: PublicFile, reaches: readonly string[] = []): Answer => ({
   status: 200,
   content: { type: file.contentType, bytes: file.bytes },
-  headers: pageHeaders,
+  headers: { ...pageHeaders, 'Content-Security-Policy': policyFor(reaches) },
 });
+
+/** Origins of the shop's appliances: the till's page goes on at another one when its own is off. */
+export const tillPage = '/till.html';
+export const clientModule = '/client.js';
 
 const pageHeaders = {
   'Cache-Control': 'no-cache',
-  'Content-Security-Policy':
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
   'X-Frame-Options': 'DENY',
   'Cross-Origin-Opener-Policy': 'same-origin',
 };
+
+/** Addresses of IPv6 have no form in a policy (CSP3, host-source). */
+function policyFor(reaches: readonly string[]): string {
+  const named = reaches.filter((origin) => /^https?:\/\/[\w.-]+:?[0-9]*$/.test(origin));
+  const connect = ["'self'", ...named.flatMap((origin) => [origin, origin.replace(/^http/, 'ws')])].join(' ');
+  return `default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src ${connect}; base-uri 'none'; form-action 'self'; frame-ancestors 'none'`;
+}
 
 export const aboutRoutes: readonly Route[] = [health, readiness, version, openApi, certificate, page];

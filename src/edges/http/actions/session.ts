@@ -146,10 +146,11 @@ const logout = route({
   },
 });
 
-function endSession({ sessions, cookies, waiters }: Room, request: Request, visit: Visit): void {
+function endSession({ sessions, cookies, waiters, appliance }: Room, request: Request, visit: Visit): void {
   const id = cookies.read(request.headers.get('cookie'), visit.isTls === true);
   if (id !== undefined) sessions.close(id);
   waiters.recheck();
+  appliance.realtime.recheck();
 }
 
 const passwordBody = z.object({ current: password, password: newPassword });

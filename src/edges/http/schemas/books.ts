@@ -50,6 +50,9 @@ export const terminal = z
     id: value.id.optional(),
     name: value.text.min(1, is('must not be empty')),
     role: terminalRole.optional().openapi({ description: 'read-only: may look, and write nothing.' }),
+    user: value.id
+      .optional()
+      .openapi({ description: 'Name of the user whose till it is: messages to him reach it.', example: 'ada' }),
     attributes: value.attributes.optional(),
   })
   .openapi('Terminal');

@@ -3,6 +3,8 @@
 // known names, so no request can name another file.
 
 import { readdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
 
 export type PublicFile = { readonly contentType: string; readonly bytes: Uint8Array };
 
@@ -33,6 +35,7 @@ const contentTypes: Record<string, string> = {
   svg: 'image/svg+xml',
   png: 'image/png',
   ico: 'image/x-icon',
+  ts: 'application/typescript; charset=utf-8',
   txt: 'text/plain; charset=utf-8',
   woff2: 'font/woff2',
 };
@@ -40,9 +43,10 @@ const contentTypes: Record<string, string> = {
 /** Reads what the repository at `root` has. Throws on a file of a type that has no line above. */
 export function readAssets(root: URL): Assets {
   const json = (path: string) => JSON.parse(readFileSync(new URL(path, root), 'utf8'));
+  const version = json('package.json').version;
   return {
-    version: json('package.json').version,
-    publicFiles: readPublicFiles(new URL('public/', root)),
+    version,
+    publicFiles: new Map([...readPublicFiles(new URL('public/', root)), ...clientFiles(root, version)]),
     migrations: readMigrations(new URL('migrations/', root), json('migrations/meta/_journal.json')),
     sqliteAddons: {},
   };
@@ -59,6 +63,42 @@ function readPublicFiles(folder: URL): Map<string, PublicFile> {
     files.set(`/${path}`, { contentType, bytes: readFileSync(new URL(path, folder)) });
   }
   return files;
+}
+
+/** The till's module and its types; put together when it is first asked for. */
+function clientFiles(root: URL, version: string): Map<string, PublicFile> {
+  let bytes: Uint8Array | undefined;
+  const script: PublicFile = {
+    contentType: contentTypes.js ?? '',
+    get bytes() {
+      bytes ??= bundleClient(root, version);
+      return bytes;
+    },
+  };
+  const types = readFileSync(new URL('src/client/contract.ts', root));
+  return new Map([
+    ['/client.js', script],
+    ['/client.d.ts', { contentType: contentTypes.ts ?? '', bytes: types }],
+  ]);
+}
+
+function bundleClient(root: URL, version: string): Uint8Array {
+  const { buildSync } = createRequire(import.meta.url)('esbuild') as typeof import('esbuild');
+  const { outputFiles } = buildSync({
+    entryPoints: [fileURLToPath(new URL('src/client/client.ts', root))],
+    bundle: true,
+    write: false,
+    platform: 'neutral',
+    format: 'esm',
+    target: 'es2022',
+    // Node and Bun have them; a browser never comes to ask.
+    external: ['node:*'],
+    minifyWhitespace: true,
+    minifySyntax: true,
+    banner: { js: `// Tillmesh ${version}, the till's side. MIT licence. Types: /client.d.ts` },
+    logLevel: 'warning',
+  });
+  return outputFiles[0]?.contents ?? new Uint8Array();
 }
 
 /** drizzle-kit's journal lists the migrations in order. */

@@ -46,14 +46,16 @@ export type Queues = {
   latest(): Iterable<Queued>;
   /** Since it was said, ms. */
   ageMs(queued: Queued): number;
-  counts(): { queues: number; messages: number };
+  /** Queues in which something waits. `held`: messages in memory, with those let go of that are not yet taken out. */
+  counts(): { queues: number; messages: number; held: number };
   /** Nothing waits, and no id is known: a sweep would change nothing. */
   isEmpty(): boolean;
 };
 
 export function createQueues(monotonic: () => number): Queues {
-  const queues = new Map<string, Queue>();
-  /** In the order of numbers; those that no queue holds any more are taken out by the sweep. */
+  /** The one used last stands last. That of all is always there. */
+  const queues = new Map<string, Queue>([[ofAll, { waiting: [], bytes: 0, lostUpTo: 0 }]]);
+  /** In the order of numbers. Those that no queue holds any more are taken out by the sweep, or where they are half of it. */
   let log: Queued[] = [];
   /** When each id that was ever taken in is forgotten. */
   const ids = new Map<string, number>();
@@ -76,16 +78,20 @@ export function createQueues(monotonic: () => number): Queues {
     bytes += size;
     for (const key of new Set(keysOf(message.audience))) put(key, queued);
     while (bytes > liveBytesMax) letGo(largest());
+    if (log.length > 2 * messages + spareMax) compact();
     return queued;
+  }
+
+  function compact(): void {
+    log = log.filter(({ holders }) => holders > 0);
   }
 
   function put(key: string, queued: Queued): void {
     let queue = queues.get(key);
     if (!queue) {
-      if (queues.size >= liveQueuesMax) dropIdlest();
+      if (queues.size > liveQueuesMax) dropIdlest();
       queue = { waiting: [], bytes: 0, lostUpTo: lostWithQueues };
     }
-    // The one used last stands last.
     queues.delete(key);
     queues.set(key, queue);
     queue.waiting.push(queued);
@@ -115,7 +121,8 @@ export function createQueues(monotonic: () => number): Queues {
 
   /** What is forgotten with a queue counts for everybody whose queue is not there: rather told too often than never. */
   function dropIdlest(): void {
-    const [idlest] = queues;
+    const [first, second] = queues;
+    const idlest = first?.[0] === ofAll ? second : first;
     if (!idlest) return;
     const [key, queue] = idlest;
     while (queue.waiting.length > 0) letGo(queue);
@@ -135,7 +142,7 @@ export function createQueues(monotonic: () => number): Queues {
     lastNumber: () => last,
     hasLost(number, { user, topics }) {
       if (number >= lostUpTo) return false;
-      const keys = ['all', userKey(user), ...[...topics].map(topicKey)];
+      const keys = [ofAll, userKey(user), ...[...topics].map(topicKey)];
       return keys.some((key) => number < (queues.get(key)?.lostUpTo ?? lostWithQueues));
     },
     sweep() {
@@ -143,7 +150,7 @@ export function createQueues(monotonic: () => number): Queues {
       for (const queue of queues.values()) {
         while (queue.waiting[0] && queue.waiting[0].until <= now) letGo(queue);
       }
-      log = log.filter(({ holders }) => holders > 0);
+      compact();
       for (const [id, until] of ids) if (until <= now) ids.delete(id);
     },
     *latest() {
@@ -153,16 +160,24 @@ export function createQueues(monotonic: () => number): Queues {
       }
     },
     ageMs: ({ until }) => Math.max(0, monotonic() - (until - liveQueueMs)),
-    counts: () => ({ queues: queues.size, messages }),
+    counts: () => ({
+      queues: [...queues.values()].filter(({ waiting }) => waiting.length > 0).length,
+      messages,
+      held: log.length,
+    }),
     isEmpty: () => messages === 0 && ids.size === 0,
   };
 }
 
+/** Let go of, and still in the log. */
+const spareMax = 16;
+
+const ofAll = 'all';
 const userKey = (user: string): string => `user ${user}`;
 const topicKey = (topic: string): string => `topic ${topic}`;
 
 const keysOf = (audience: Audience): string[] =>
-  audience === 'all' ? ['all'] : 'user' in audience ? [userKey(audience.user)] : audience.topics.map(topicKey);
+  audience === 'all' ? [ofAll] : 'user' in audience ? [userKey(audience.user)] : audience.topics.map(topicKey);
 
 /** Memory that it takes, about: texts of JavaScript have up to two bytes a character. */
 const bytesOf = ({ payload, id, type, correlationId = '' }: LiveMessage): number =>

@@ -203,7 +203,10 @@ export function createRealtime(
     recheck: hub.recheck,
     listening: hub.count,
     tellTime: times.tell,
-    status: () => ({ ...queues.counts(), sweptAt }),
+    status() {
+      const { queues: count, messages } = queues.counts();
+      return { queues: count, messages, sweptAt };
+    },
     wake() {
       times.stamp(stream.end());
       if (books.recordRevision() !== revision) {

@@ -3,8 +3,8 @@
 
 /** One client's socket, for text frames. */
 export type TalkSocket = {
-  /** On one that has ended it does nothing; one that takes nothing for too long is ended. */
-  send(text: string): void;
+  /** Text, or its UTF-8. On one that has ended it does nothing; one that takes nothing for too long is ended. */
+  send(text: string | Uint8Array): void;
   /** Whether it has taken most of what was sent. */
   isReady(): boolean;
   close(code: number, reason: string): void;

@@ -16,6 +16,7 @@ import { groupCommit } from './group-commit.ts';
 import { idle, idleOnBun } from './idle.ts';
 import { createLab } from './lab.ts';
 import { linkUp } from './link-up.ts';
+import { live, slowReaders } from './live.ts';
 import { newcomer } from './newcomer.ts';
 import { newcomerLab } from './newcomer-lab.ts';
 import { readable } from './readable.ts';
@@ -31,6 +32,8 @@ const figures: readonly Figure[] = [
   newcomerLab,
   linkUp,
   dawdlers,
+  live,
+  slowReaders,
   idle,
   idleOnBun,
   start,

@@ -4,6 +4,16 @@ import type { Entry, Lost } from '../../realtime/stream.ts';
 import { changeDocument } from './documents.ts';
 
 const texts = new WeakMap<Entry, string>();
+const frames = new WeakMap<Entry, Uint8Array>();
+
+/** The same as UTF-8: one copy in memory for all sockets that have not sent it yet. */
+export function entryFrame(entry: Entry): Uint8Array {
+  const known = frames.get(entry);
+  if (known) return known;
+  const frame = Buffer.from(entryText(entry));
+  frames.set(entry, frame);
+  return frame;
+}
 
 export function entryText(entry: Entry): string {
   const known = texts.get(entry);

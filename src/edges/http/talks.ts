@@ -8,7 +8,7 @@ import type { PlaceFound, Realtime } from '../../realtime/realtime.ts';
 import type { Entry, Lost } from '../../realtime/stream.ts';
 import { closeCodes, type OpenTalk, type Talk, type TalkSocket } from '../../realtime/talk.ts';
 import { type Credential, userIdOf } from './credentials.ts';
-import { entryText, lostDetail } from './live-documents.ts';
+import { entryFrame, lostDetail } from './live-documents.ts';
 import { problemDocument } from './problems.ts';
 import { readBy } from './reading.ts';
 import * as live from './schemas/live.ts';
@@ -77,7 +77,7 @@ function createTalk(
     isReady: socket.isReady,
     entries(entries) {
       let taken = 0;
-      for (; taken < entries.length && socket.isReady(); taken++) socket.send(entryText(entries[taken] as Entry));
+      for (; taken < entries.length && socket.isReady(); taken++) socket.send(entryFrame(entries[taken] as Entry));
       return taken;
     },
     lost: (lost) => sayLost(lost, cursor()),

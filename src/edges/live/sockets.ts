@@ -22,6 +22,8 @@ export type LiveSockets = {
   closeAll(): void;
 };
 
+const asText = { binary: false } as const;
+
 const webSocketOptions = {
   noServer: true,
   maxPayload: liveFrameBytesMax,
@@ -86,7 +88,7 @@ export function createLiveSockets(timers: Timers, socketsMax = liveSocketsMax): 
       send(text) {
         if (webSocket.readyState !== webSocket.OPEN) return;
         if (webSocket.bufferedAmount > unreadBytesMax) return webSocket.terminate();
-        webSocket.send(text, onSent);
+        webSocket.send(text, asText, onSent);
         if (webSocket.bufferedAmount > liveSocketBytesMax) isReady = false;
       },
       isReady: () => isReady,

@@ -9,6 +9,7 @@ const onBuiltFile = [
   'test/command-line.test.ts',
   'test/start.test.ts',
   'test/joining.test.ts',
+  'test/live.test.ts',
   'test/disks.test.ts',
   'test/attacks/*.test.ts',
 ];

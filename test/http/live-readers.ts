@@ -81,7 +81,10 @@ export type Reading = {
   close(): Promise<void>;
 };
 
-export type Reader = { readonly name: string; open(shop: LiveShop, where?: Where): Promise<Reading> };
+/** Where an appliance serves. */
+export type Served = Pick<LiveShop, 'port' | 'url'>;
+
+export type Reader = { readonly name: string; open(place: Served, where?: Where): Promise<Reading> };
 
 const queryOf = (parts: Record<string, string | undefined>): string =>
   new URLSearchParams(

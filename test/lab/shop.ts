@@ -50,7 +50,8 @@ export type LabShop = {
 };
 
 export const shopKey = 'the key of the shop in the lab, long enough';
-const token = 'a-token-for-the-tests-in-the-lab';
+/** The admin token of every appliance in the lab. */
+export const token = 'a-token-for-the-tests-in-the-lab';
 
 /** Why there is no lab here, or null. */
 export const labMissing = whyNot();

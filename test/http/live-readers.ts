@@ -12,6 +12,7 @@ import { createUpgradeListener } from '../../src/edges/http/upgrades.ts';
 import { createLiveSockets } from '../../src/edges/live/sockets.ts';
 import { createDoor } from '../../src/edges/peer/door.ts';
 import { systemTimers } from '../../src/edges/system.ts';
+import type { Timers } from '../../src/ports.ts';
 import { until } from '../waiting.ts';
 import { adminToken, openShop, type ShopOptions, type TestShop } from './appliance.ts';
 
@@ -34,12 +35,18 @@ export type LiveShop = TestShop & {
   sockets(): ReadonlySet<Socket>;
 };
 
-/** `socketsMax`: places for WebSockets. */
-export async function openLiveShop(options: ShopOptions & { socketsMax?: number } = {}): Promise<LiveShop> {
+export type LiveShopOptions = ShopOptions & {
+  /** Places for WebSockets. */
+  readonly socketsMax?: number;
+  /** Of their heartbeat. */
+  readonly socketTimers?: Timers;
+};
+
+export async function openLiveShop(options: LiveShopOptions = {}): Promise<LiveShop> {
   const shop = openShop(options);
   const { app, appliance, ports } = shop;
   const isHostAllowed = createHostRule([]);
-  const live = createLiveSockets(systemTimers, options.socketsMax);
+  const live = createLiveSockets(options.socketTimers ?? systemTimers, options.socketsMax);
   const isOriginListed = originRuleOf(appliance, options.http?.corsOrigins);
   const opened = await openHttpServer({
     listener: createRequestListener(app.fetch, ports.log, isHostAllowed),

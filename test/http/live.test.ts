@@ -1,9 +1,18 @@
 // What is of one way alone: frames and ends of a WebSocket, times of a poll, who may say what, and the bounds.
 
+import { once } from 'node:events';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type ClientOptions, WebSocket } from 'ws';
-import { liveFrameBytesMax, livePayloadBytesMax, liveSocketBytesMax, readerTopicsMax } from '../../src/core/limits.ts';
+import {
+  liveFrameBytesMax,
+  liveHeartbeatMs,
+  livePayloadBytesMax,
+  liveSocketBytesMax,
+  readerTopicsMax,
+} from '../../src/core/limits.ts';
 import { readOffer } from '../../src/edges/http/upgrades.ts';
+import { systemTimers } from '../../src/edges/system.ts';
+import type { Timers } from '../../src/ports.ts';
 import { until } from '../waiting.ts';
 import { adminToken } from './appliance.ts';
 import { byWebSocket, type LiveShop, openLiveShop } from './live-readers.ts';
@@ -281,6 +290,40 @@ describe('B8 bounds', () => {
     first.say({ type: 'ping' });
     await first.frame('pong');
     expect((await shop.ask('GET', '/api/sync/status')).json.status.websocket.connections).toBe(4);
+  });
+
+  test('who leaves a ping unanswered until the next is ended; who answers is told where the stream stands', async () => {
+    let beat = (): void => {};
+    const socketTimers: Timers = {
+      after: (delayMs, run) => {
+        if (delayMs !== liveHeartbeatMs) return systemTimers.after(delayMs, run);
+        beat = run;
+        return { cancel: () => {} };
+      },
+      soon: systemTimers.soon,
+    };
+    const shop = await openLiveShop({ socketTimers });
+    const dead = connect(shop, { options: { autoPong: false } });
+    const alive = connect(shop);
+    const { cursor } = await alive.frame('connected');
+    await dead.frame('connected');
+    await shop.ask('PUT', '/api/v1/products/p', { name: 'x' });
+    await alive.frame('data.updated');
+    const ponged = once(alive.socket, 'ping');
+    beat();
+    const heartbeat = await alive.frame('heartbeat');
+    expect(heartbeat.cursor).not.toBe(cursor);
+    await ponged;
+    // Its pong is on the way before this is answered.
+    alive.say({ type: 'subscribe', topics: [] });
+    await alive.frame('subscribed');
+    beat();
+    expect(await dead.closed).toBe(1006);
+    await alive.frame('heartbeat');
+    await until('its place is free', async () => {
+      const { connections, totalConnections } = (await shop.ask('GET', '/api/sync/status')).json.status.websocket;
+      return connections === 1 && totalConnections === 2;
+    });
   });
 
   test('when the appliance stops, everybody is told', async () => {

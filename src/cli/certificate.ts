@@ -8,8 +8,8 @@ import { namesForCertificate } from '../edges/http/hosts.ts';
 import { keepCertificate } from '../edges/identity.ts';
 import { createCertificate, isCertificateFor } from '../edges/peer/certificate.ts';
 import type { Credentials } from '../edges/peer/channel.ts';
-import { namesOf } from './doors.ts';
 import type { House } from './house.ts';
+import { namesOf } from './served-origins.ts';
 
 /** Making one takes a moment, and a library that is loaded for it alone. */
 export async function certificateOf(

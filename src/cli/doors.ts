@@ -1,12 +1,11 @@
 // Both ports of the appliance: HTTP for tills, TLS for peers (and the same HTTP). They are opened before there is an
 // appliance, because it must know its port numbers; until `open` they ask everybody to come back in a moment.
 
-import { hostname } from 'node:os';
 import type { Appliance } from '../appliance.ts';
 import type { Settings } from '../config.ts';
 import { httpPortLimits } from '../core/limits.ts';
 import { originRuleOf } from '../edges/http/app.ts';
-import { createHostRule, namesOfMachine } from '../edges/http/hosts.ts';
+import { createHostRule } from '../edges/http/hosts.ts';
 import type { OriginRule } from '../edges/http/origins.ts';
 import { createRequestListener, type Fetch, openHttpServer } from '../edges/http/server.ts';
 import { createUpgradeListener } from '../edges/http/upgrades.ts';
@@ -16,6 +15,7 @@ import { createDoor } from '../edges/peer/door.ts';
 import { openPeerServer } from '../edges/peer/server.ts';
 import type { Log, Timers } from '../ports.ts';
 import type { Refused } from './house.ts';
+import { namesOf } from './served-origins.ts';
 
 export type Doors = {
   readonly port: number;
@@ -24,13 +24,6 @@ export type Doors = {
   /** Who is being answered has a moment to get it. */
   close(): Promise<void>;
 };
-
-/** Under which it answers, besides localhost and every address. */
-export const namesOf = ({ hosts, host }: Settings): string[] => [
-  ...namesOfMachine(hostname()),
-  ...hosts,
-  ...(host ? [host] : []),
-];
 
 const startingText = JSON.stringify({
   title: 'The appliance is starting.',

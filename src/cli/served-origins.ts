@@ -1,10 +1,17 @@
-// Under which addresses an appliance serves tills and pages, as origins of the web: for each address and name of this machine
-// one for the plain port and one for HTTPS. Other appliances tell them to tills, and take tokens from pages of them.
+// Under which names an appliance answers; and, as origins of the web, under which names and addresses it serves tills and pages:
+// for each one for the plain port and one for HTTPS. Other appliances tell them to tills, and take tokens from pages of them.
 
-import { networkInterfaces } from 'node:os';
+import { hostname, networkInterfaces } from 'node:os';
 import type { Settings } from '../config.ts';
 import { servedOriginsMax } from '../core/limits.ts';
-import { namesOf } from './doors.ts';
+import { namesOfMachine } from '../edges/http/hosts.ts';
+
+/** Besides localhost and every address. */
+export const namesOf = ({ hosts, host }: Settings): string[] => [
+  ...namesOfMachine(hostname()),
+  ...hosts,
+  ...(host ? [host] : []),
+];
 
 type Ports = { readonly port: number; readonly meshPort: number };
 
@@ -12,7 +19,8 @@ type Ports = { readonly port: number; readonly meshPort: number };
 export function servedOrigins(settings: Settings, { port, meshPort }: Ports): string[] {
   const { host, httpsOnly } = settings;
   const isAll = host === null || host === '0.0.0.0' || host === '::';
-  const hosts = isAll ? [...addressesOfMachine(), ...namesOf(settings), ...loopback] : [host, ...namesOf(settings)];
+  const names = namesOf(settings).filter((name) => name !== host);
+  const hosts = isAll ? [...addressesOfMachine(), ...names, ...loopback] : [host, ...names];
   const origins = [...new Set(hosts.map(toUrlHost))].flatMap((name) => [
     ...(httpsOnly ? [] : originOf(`http://${name}:${port}`)),
     ...originOf(`https://${name}:${meshPort}`),

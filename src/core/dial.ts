@@ -49,3 +49,7 @@ export function hostOf(address: string): string {
 }
 
 const groupsOf = (text: string): string[] => (text === '' ? [] : text.split(':'));
+
+/** Whether a text is where something may be served: scheme, host and port exactly as browsers say them. */
+export const isServedOrigin = (text: string): boolean =>
+  /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text;

@@ -2,7 +2,7 @@
 // more than one of them. It keeps no ops: links read from the journal, the inbox writes to it.
 
 import type { SyncRow } from '../core/books.ts';
-import { survivingLink } from '../core/dial.ts';
+import { isServedOrigin, survivingLink } from '../core/dial.ts';
 import { type Heads, replicaOf } from '../core/heads.ts';
 import { base32, replicaIdOf } from '../core/identity.ts';
 import { connectionsPendingMax } from '../core/limits.ts';
@@ -201,7 +201,7 @@ export function createMesh(ports: Ports, storage: Storage, config: MeshConfig, a
     }
     entry.name = peer.name;
     entry.version = peer.version;
-    entry.origins = peer.origins;
+    entry.origins = peer.origins.filter(isServedOrigin);
     entry.lastSeen = clock.now();
     entry.lastError = null;
     places.shown(link, entry, address ?? null);

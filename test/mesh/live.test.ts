@@ -187,8 +187,9 @@ test('C a peer that says nonsense, or speaks for the books, is not passed on, an
 
 test('each tells where it serves, and who is linked; known also while it is away, and after a start anew', async () => {
   const origins = { bar: ['http://10.0.0.1:3030'], cellar: ['http://10.0.0.2:3030', 'https://10.0.0.2:3031'] };
+  const none = ['javascript:x', 'http://a b', 'ftp://10.0.0.2', 'http://10.0.0.2:3030/', 'x; y', ''];
   const bar = await openAppliance('Bar', { origins: origins.bar });
-  const cellar = await openAppliance('Cellar', { peers: [bar.address], origins: origins.cellar });
+  const cellar = await openAppliance('Cellar', { peers: [bar.address], origins: [...origins.cellar, ...none] });
   await linked(bar, cellar);
   const seen = { id: cellar.id, name: 'Cellar', self: false, host: '127.0.0.1', origins: origins.cellar };
   const own = { id: bar.id, name: 'Bar', self: true, connected: true, host: null, origins: origins.bar };

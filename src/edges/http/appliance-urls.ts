@@ -10,9 +10,8 @@ const urlsMax = 8;
  */
 export function reachableUrls(origins: readonly string[], host: string | null, isFromHere: boolean): string[] {
   const isNear = host === null ? isFromHere : isLoopback(host);
-  const told = origins.filter((origin) => URL.canParse(origin));
-  const outside = told.filter((origin) => !isLoopback(hostOf(origin)));
-  const usable = isNear ? told : outside.length > 0 ? outside : told;
+  const outside = origins.filter((origin) => !isLoopback(hostOf(origin)));
+  const usable = isNear || outside.length === 0 ? origins : outside;
   const rank = (origin: string): number => {
     const at = hostOf(origin);
     return at === host ? 0 : /^[0-9.]+$/.test(at) ? 1 : at.startsWith('[') ? 3 : 2;

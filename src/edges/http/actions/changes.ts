@@ -2,7 +2,7 @@
 // read from the feed, so nothing is missed between two requests.
 
 import { z } from '@hono/zod-openapi';
-import { feedWaitSecondsMax, rowsReadFirst } from '../../../core/limits.ts';
+import { rowsReadFirst } from '../../../core/limits.ts';
 import type { FeedEntity } from '../../../feed/feed.ts';
 import { feedAnswer } from '../lists.ts';
 import { type Route, route } from '../route.ts';
@@ -24,17 +24,6 @@ const entities = z
   .optional()
   .openapi({ type: 'string', description: `Only these; ${entitiesRule}.`, example: 'product,stock' });
 
-const waitRule = 'must be a number of seconds';
-const wait = z
-  .string()
-  .regex(/^[0-9]{1,6}(\.[0-9]{1,3})?$/, { error: waitRule })
-  .transform((value) => Math.min(Number(value), feedWaitSecondsMax))
-  .optional()
-  .openapi({
-    type: 'number',
-    description: `Seconds to wait for a change when there is none yet; ${feedWaitSecondsMax} at most.`,
-  });
-
 const change = z
   .object({
     cursor: z.string(),
@@ -53,7 +42,7 @@ const changes = route({
   summary: 'Follow what changes',
   description:
     'In the order in which it was committed here. Go on with `next`, which is always there; an empty page means: nothing yet, or nothing of these entities on this stretch.',
-  query: z.object({ limit: requests.limit, after: requests.after, wait, entities }),
+  query: z.object({ limit: requests.limit, after: requests.after, wait: requests.wait, entities }),
   answers: {
     200: {
       description: 'Changes, each record as it is now.',

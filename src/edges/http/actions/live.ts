@@ -13,6 +13,7 @@ import { entryText, lostDetail } from '../live-documents.ts';
 import { readBy } from '../reading.ts';
 import { type Answer, type Room, type Route, route } from '../route.ts';
 import * as live from '../schemas/live.ts';
+import * as requests from '../schemas/requests.ts';
 import { timeText } from '../times.ts';
 
 /** `topics`: names with commas, as in the address. */
@@ -67,7 +68,7 @@ const poll = route({
       description: 'A cursor; or a time in Unix milliseconds, as `timestamp` told it. Without it, from now on.',
     }),
     topics: live.topics,
-    wait: live.wait,
+    wait: requests.wait,
   }),
   answers: { 200: { description: 'What there is.', schema: live.polled } },
   problems: ['query_malformed', 'cursor_malformed', 'too_many_waiting'],

@@ -4,7 +4,6 @@ import { z } from '@hono/zod-openapi';
 import type { Json } from '../../../core/json.ts';
 import {
   correlationIdCharsMax,
-  feedWaitSecondsMax,
   idPattern,
   liveTypePattern,
   messageTopicsMax,
@@ -33,17 +32,6 @@ export const topics = z
     type: 'string',
     description: `Up to ${readerTopicsMax} topics, with commas. Sections of the books among them (products, customers, tickets, movements, stock): only their changes are told; else those of all.`,
     example: 'stock,kitchen',
-  });
-
-const waitRule = 'must be a number of seconds';
-export const wait = z
-  .string()
-  .regex(/^[0-9]{1,6}(\.[0-9]{1,3})?$/, { error: waitRule })
-  .transform((value) => Math.min(Number(value), feedWaitSecondsMax))
-  .optional()
-  .openapi({
-    type: 'number',
-    description: `Seconds to wait where there is nothing yet; ${feedWaitSecondsMax} at most.`,
   });
 
 const typeRule = 'must be a name of 1 to 64 of the characters A-Z a-z 0-9 _ . : -';

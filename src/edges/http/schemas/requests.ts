@@ -1,7 +1,7 @@
 // What stands in addresses: parameters of paths and queries, and the envelopes of lists and batches.
 
 import { z } from '@hono/zod-openapi';
-import { pageRowsDefault, pageRowsMax } from '../../../core/limits.ts';
+import { feedWaitSecondsMax, pageRowsDefault, pageRowsMax } from '../../../core/limits.ts';
 import { parseTime } from '../times.ts';
 import { id, idRule } from './values.ts';
 
@@ -16,6 +16,17 @@ export const limit = z
   .openapi({ type: 'integer', minimum: 1, maximum: pageRowsMax, default: pageRowsDefault });
 
 export const after = z.string().optional().openapi({ description: 'Cursor: `next` of the answer before.' });
+
+const waitRule = 'must be a number of seconds';
+export const wait = z
+  .string()
+  .regex(/^[0-9]{1,6}(\.[0-9]{1,3})?$/, { error: waitRule })
+  .transform((value) => Math.min(Number(value), feedWaitSecondsMax))
+  .optional()
+  .openapi({
+    type: 'number',
+    description: `Seconds to wait where there is nothing yet; ${feedWaitSecondsMax} at most.`,
+  });
 
 export const yesNo = z
   .enum(['true', 'false'], { error: 'must be true or false' })

@@ -2,6 +2,7 @@
 // the data folder, which beats the defaults. Reads nothing by itself: files come in through `readText`. A wrong value is
 // a failure that names the option and the remedy; nothing is guessed.
 
+import { isServedOrigin } from './core/dial.ts';
 import { mdnsInterfacesMax, shopKeyCharsMin } from './core/limits.ts';
 
 export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
@@ -120,9 +121,7 @@ function parseHosts(text: string): Parsed {
 
 function parseOrigins(text: string): Parsed {
   const origins = listOf(text);
-  const isOrigin = (origin: string): boolean =>
-    /^https?:/.test(origin) && URL.canParse(origin) && new URL(origin).origin === origin;
-  return origins.every(isOrigin) ? value(origins) : wanted('exact origins, such as "https://till.example:8443"');
+  return origins.every(isServedOrigin) ? value(origins) : wanted('exact origins, such as "https://till.example:8443"');
 }
 
 /** The whole of what can be set. `defaultName` is the name of the host. */

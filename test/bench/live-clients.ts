@@ -1,6 +1,7 @@
 // Many tills in one process: WebSockets that are connected, and one publisher. Arguments: port, count of clients, count of
 // messages, token. Publishes one message after another, each when a while has passed since the one before reached everybody;
-// tells how long each took to each client, from before it was posted, in milliseconds.
+// tells how long each took to each client, from before it was posted, in milliseconds. Where there are none to publish, the
+// clients only listen, until the process is ended.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WebSocket } from 'ws';
@@ -8,7 +9,7 @@ import { openRawConnection, requestBytes } from './raw-connection.ts';
 
 const [port = '', clients = '', messages = '', token = ''] = process.argv.slice(2);
 const clientCount = Number(clients);
-const warmUpCount = 20;
+const warmUpCount = messages === '0' ? 0 : 20;
 const spacingMs = 20;
 const text = 'x'.repeat(200);
 
@@ -34,7 +35,7 @@ async function connect(): Promise<void> {
   });
 }
 
-for (let open = 0; open < clientCount; open += 50) await Promise.all(Array.from({ length: 50 }, connect));
+for (let open = 0; open < clientCount; open += 20) await Promise.all(Array.from({ length: 20 }, connect));
 const publisher = await openRawConnection(Number(port));
 for (let count = 0; count < Number(messages) + warmUpCount; count++) {
   isWarm = count >= warmUpCount;

@@ -5,12 +5,15 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WebSocket } from 'ws';
 import { liveQueueBytesMax, liveSocketBytesMax } from '../../src/core/limits.ts';
-import { type Figure, inMs, type Row, type Setting } from './figure.ts';
+import { type Figure, inMs, perSecond, type Row, type Setting } from './figure.ts';
 import type { BenchAppliance, Lab } from './lab.ts';
 import { openRawConnection, requestBytes } from './raw-connection.ts';
+import { connectionCount, makeTills, postAll } from './shop.ts';
 import { quantileOf } from './statistics.ts';
+import { productCount, products } from './tickets.ts';
 
 export const live: Figure = { name: 'live', run };
+export const listenedSales: Figure = { name: 'listened-sales', run: measureListenedSales };
 export const slowReaders: Figure = { name: 'slow-readers', run: measureSlowReaders };
 
 const clientCount = 500;
@@ -43,6 +46,38 @@ async function run({ lab, quick }: Setting): Promise<Row[]> {
 async function hear(lab: Lab, port: number, messageCount: number, token: string): Promise<number[]> {
   const { said } = await lab.child('live-clients.ts', [port, clientCount, messageCount, token].map(String));
   return (said as { times: number[] }).times;
+}
+
+const listenerCount = 20;
+
+/** Tills that sell as fast as they can, while others hear of each sale. */
+async function measureListenedSales({ lab, quick, note }: Setting): Promise<Row[]> {
+  const appliance = await lab.start('sold at');
+  await postAll(appliance.admin, '/api/v1/products', products(productCount));
+  const tokens = await makeTills(appliance.admin, connectionCount);
+  const sell = () => lab.load({ port: appliance.port, tokens, seconds: quick ? 2 : 4 });
+  await sell();
+  const alone = await sell();
+  await lab.child('live-clients.ts', [appliance.port, listenerCount, 0, appliance.adminToken].map(String));
+  const listened = await sell();
+  const [rate, rateAlone] = [listened, alone].map(({ acknowledged, seconds }) => acknowledged / seconds) as [
+    number,
+    number,
+  ];
+  note(
+    `a sale took ${inMs(listened.p50Ms)} and ${inMs(listened.p99Ms)} (p50, p99), alone ${inMs(alone.p50Ms)} and ${inMs(alone.p99Ms)}`,
+  );
+  const ratioMin = quick ? 0.2 : 0.3;
+  return [
+    {
+      what: `sales while ${listenerCount} tills listen`,
+      measured: perSecond(rate),
+      beside: `${perSecond(rateAlone)} while nobody does`,
+      ratio: rate / rateAlone,
+      wanted: `≥ ${ratioMin} ×`,
+      passed: rate / rateAlone >= ratioMin,
+    },
+  ];
 }
 
 const stalledCount = 50;

@@ -16,7 +16,7 @@ import { groupCommit } from './group-commit.ts';
 import { idle, idleOnBun } from './idle.ts';
 import { createLab } from './lab.ts';
 import { linkUp } from './link-up.ts';
-import { live, slowReaders } from './live.ts';
+import { listenedSales, live, slowReaders } from './live.ts';
 import { newcomer } from './newcomer.ts';
 import { newcomerLab } from './newcomer-lab.ts';
 import { readable } from './readable.ts';
@@ -33,6 +33,7 @@ const figures: readonly Figure[] = [
   linkUp,
   dawdlers,
   live,
+  listenedSales,
   slowReaders,
   idle,
   idleOnBun,

@@ -416,6 +416,22 @@ test('the list of subprotocols names a token, and what may be said back', () => 
   expect(readOffer('till_a.b')).toEqual({ protocol: 'till_a.b', token: 'till_a.b' });
 });
 
+test('something that is in no books has changed: told to all, or to one user', async () => {
+  const shop = await openLiveShop();
+  const [all, till] = [await byWebSocket.open(shop), await shop.makeTill()];
+  const his = await byWebSocket.open(shop, { token: till.token });
+  const { realtime } = shop.appliance;
+  expect(realtime.publishDataUpdate('weather', { sky: 'grey' })).toMatchObject({ ok: true });
+  expect(realtime.publishDataUpdate('basket', [1, 2], till.id)).toMatchObject({ ok: true });
+  expect(realtime.publishDataUpdate('stock', { onHand: 1 })).toMatchObject({ ok: false, code: 'type_reserved' });
+  await Promise.all([all.has(1), his.has(2)]);
+  expect(his.messages.map(({ payload }) => payload)).toEqual([
+    { section: 'weather', data: { sky: 'grey' } },
+    { section: 'basket', data: [1, 2] },
+  ]);
+  expect(all.messages.map(({ type, payload }) => [type, payload.section])).toEqual([['data.updated', 'weather']]);
+});
+
 test('an alarm of the mesh is told to whoever is connected, as an error', async () => {
   const shop = await openLiveShop();
   const reading = await byWebSocket.open(shop);

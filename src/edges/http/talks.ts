@@ -77,7 +77,9 @@ function createTalk(
     isReady: socket.isReady,
     entries(entries) {
       let taken = 0;
-      for (; taken < entries.length && socket.isReady(); taken++) socket.send(entryFrame(entries[taken] as Entry));
+      socket.together(() => {
+        for (; taken < entries.length && socket.isReady(); taken++) socket.send(entryFrame(entries[taken] as Entry));
+      });
       return taken;
     },
     lost: (lost) => sayLost(lost, cursor()),

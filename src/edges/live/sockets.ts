@@ -76,7 +76,7 @@ export function createLiveSockets(timers: Timers, socketsMax = liveSocketsMax): 
     oldest.webSocket.close(closeCodes.othersWait, 'too many connections of the same credential');
   }
 
-  function serve(webSocket: WebSocket, open: OpenTalk): void {
+  function serve(webSocket: WebSocket, socket: Duplex, open: OpenTalk): void {
     makeRoom();
     let isReady = true;
     const onSent = (): void => {
@@ -90,6 +90,14 @@ export function createLiveSockets(timers: Timers, socketsMax = liveSocketsMax): 
         if (webSocket.bufferedAmount > unreadBytesMax) return webSocket.terminate();
         webSocket.send(text, asText, onSent);
         if (webSocket.bufferedAmount > liveSocketBytesMax) isReady = false;
+      },
+      together(say) {
+        socket.cork();
+        try {
+          say();
+        } finally {
+          socket.uncork();
+        }
       },
       isReady: () => isReady,
       close: (code, reason) => webSocket.close(code, reason),
@@ -116,7 +124,7 @@ export function createLiveSockets(timers: Timers, socketsMax = liveSocketsMax): 
     accept(request, socket, head, protocol, open) {
       if (protocol === undefined) delete request.headers['sec-websocket-protocol'];
       else request.headers['sec-websocket-protocol'] = protocol;
-      server.handleUpgrade(request, socket, head, (webSocket) => serve(webSocket, open));
+      server.handleUpgrade(request, socket, head, (webSocket) => serve(webSocket, socket, open));
     },
     closeAll() {
       for (const { webSocket, talk } of clients) {

@@ -86,9 +86,11 @@ export function createHub({ timers, log, stream, queues }: HubParts, told: () =>
   function serve(one: Standing, page: Page): void {
     const isMissing = page.lost === undefined && isMissingMessages(one);
     const before = one.place;
+    // Whoever goes away when he hears of missing messages has not heard those of this page.
+    if (isMissing) one.events.lost('messages');
+    if (!standing.has(one)) return;
     one.place = page.next;
     if (page.lost) one.events.lost(page.lost);
-    else if (isMissing) one.events.lost('messages');
     const entries = page.entries.filter((entry) => isForInterest(entry, one.interest));
     if (entries.length === 0) return;
     const taken = one.events.entries(entries);

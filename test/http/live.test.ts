@@ -7,6 +7,7 @@ import {
   liveFrameBytesMax,
   liveHeartbeatMs,
   livePayloadBytesMax,
+  liveQueueMessagesMax,
   liveSocketBytesMax,
   readerTopicsMax,
 } from '../../src/core/limits.ts';
@@ -15,7 +16,7 @@ import { systemTimers } from '../../src/edges/system.ts';
 import type { Timers } from '../../src/ports.ts';
 import { until } from '../waiting.ts';
 import { adminToken } from './appliance.ts';
-import { byWebSocket, type LiveShop, openLiveShop } from './live-readers.ts';
+import { byPolling, byWebSocket, type LiveShop, openLiveShop } from './live-readers.ts';
 import { claimed } from './people.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: tests look into frames of every shape
@@ -382,6 +383,22 @@ describe('polling', () => {
     expect(none).toMatchObject({ success: true, count: 0, messages: [], cursor: json.cursor });
     for (const query of ['since=nonsense', 'wait=soon', 'topics=a%20b', `since=${'9'.repeat(300)}`]) {
       expect([query, (await shop.ask('GET', `/api/sync/poll?${query}`)).status]).toEqual([query, 400]);
+    }
+  });
+
+  test('B8 more than a queue holds at once: who waits is told what he missed, and hears all that is left', async () => {
+    const shop = await openLiveShop();
+    const count = liveQueueMessagesMax + 300;
+    for (const reader of [byPolling, byWebSocket]) {
+      const reading = await reader.open(shop);
+      await until('it listens', () => shop.appliance.realtime.listening() > 0);
+      for (let n = 0; n < count; n++) shop.appliance.realtime.publish({ type: 'note', payload: n, to: 'all' });
+      await reading.has(liveQueueMessagesMax);
+      expect(reading.messages.map(({ payload }) => payload)).toEqual(
+        Array.from({ length: liveQueueMessagesMax }, (_, n) => n + 300),
+      );
+      expect(new Set(reading.lost)).toEqual(new Set(['messages']));
+      await reading.close();
     }
   });
 

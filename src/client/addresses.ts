@@ -42,7 +42,8 @@ export function readRemembered(value: unknown): ToldAppliance[] {
 
 /**
  * All of them, each once, in the order to try: those that were given, then those that are told to be linked, then the rest.
- * A page that came by HTTPS may speak HTTPS only.
+ * A page that came by HTTPS may speak HTTPS only; and whose own appliance is spoken to by HTTPS sends the token nowhere in the
+ * clear because an appliance says so.
  */
 export function addressesInOrder(
   given: readonly string[],
@@ -50,7 +51,9 @@ export function addressesInOrder(
   isSecurePage: boolean,
 ): string[] {
   const [linked, others] = [told.filter(({ isConnected }) => isConnected), told.filter((one) => !one.isConnected)];
-  const all = [...given, ...[...linked, ...others].flatMap(({ urls }) => urls)];
+  const isSecret = isSecurePage || given[0]?.startsWith('https:') === true;
+  const urls = [...linked, ...others].flatMap((one) => one.urls);
+  const all = [...given, ...urls.filter((url) => !isSecret || isOfUseToSecurePage(url))];
   return [...new Set(all)]
     .filter((address, index) => index === 0 || !isSecurePage || isOfUseToSecurePage(address))
     .slice(0, addressesMax);

@@ -1,6 +1,7 @@
 // The client's pure parts: formulas, what is read at its door, and what people are told.
 
 import { describe, expect, test } from 'vitest';
+import { addressesInOrder } from '../../src/client/addresses.ts';
 import { reconnectDelayMs, retryAfterMs, retryDelayMs } from '../../src/client/backoff.ts';
 import { readFrame, readPollAnswer } from '../../src/client/messages.ts';
 import type { Entry } from '../../src/client/outbox-medium.ts';
@@ -143,4 +144,16 @@ test('B11 quality: good by WebSocket and quick, fair else, poor when slow, offli
   expect(levelOf('online', null, 10)).toBe('poor');
   expect(levelOf('offline', null, 10)).toBe('offline');
   expect(levelOf('connecting', null, null)).toBe('offline');
+});
+
+test('B10 who speaks HTTPS to his own appliance sends the token nowhere in the clear because somebody says so', () => {
+  const told = [{ id: 'b', isConnected: true, urls: ['http://10.0.0.2:3030', 'https://10.0.0.2:3031'] }];
+  const both = ['https://10.0.0.2:3031'];
+  expect(addressesInOrder(['https://10.0.0.1:3031'], told, false)).toEqual(['https://10.0.0.1:3031', ...both]);
+  expect(addressesInOrder(['https://10.0.0.1:3031', 'http://10.0.0.3:3030'], told, false)).toEqual([
+    'https://10.0.0.1:3031',
+    'http://10.0.0.3:3030',
+    ...both,
+  ]);
+  expect(addressesInOrder(['http://10.0.0.1:3030'], told, false)).toHaveLength(3);
 });

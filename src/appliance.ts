@@ -112,7 +112,10 @@ export function createAppliance(
       appliancesChanged: () => realtime.tellHere('appliances'),
       live: {
         heard: (message) => realtime.receive(fromWire(message), message.ageMs),
-        recent: () => realtime.recent().map(({ message, ageMs }) => toWire(message, ageMs)),
+        after: (number) =>
+          realtime.waitingAfter(number).map((one) => ({ number: one.number, message: toWire(one.message, one.ageMs) })),
+        lastNumber: () => realtime.lastNumber(),
+        replayFrom: () => realtime.replayFrom(),
       },
     },
   );
@@ -120,7 +123,7 @@ export function createAppliance(
     ports,
     { feed, books: storage.books },
     { replicaId, newId: () => newId(ports) },
-    { published: (message) => mesh.tellLive(toWire(message, 0)) },
+    { published: () => mesh.wakeLive() },
   );
   const commands = createGroupCommit(ports, storage, () => newId(ports));
   function wake(unit: Unit | null): void {

@@ -3,13 +3,13 @@
 
 import type { Appliance } from '../appliance.ts';
 import type { Settings } from '../config.ts';
-import { httpPortLimits } from '../core/limits.ts';
+import { httpCloseMs, httpPortLimits, liveTlsSocketsMax } from '../core/limits.ts';
 import { originRuleOf } from '../edges/http/app.ts';
 import { createHostRule } from '../edges/http/hosts.ts';
 import type { OriginRule } from '../edges/http/origins.ts';
 import { createRequestListener, type Fetch, openHttpServer } from '../edges/http/server.ts';
 import { createUpgradeListener } from '../edges/http/upgrades.ts';
-import { createLiveSockets } from '../edges/live/sockets.ts';
+import { createLiveSockets, type LiveSockets } from '../edges/live/sockets.ts';
 import type { Credentials } from '../edges/peer/channel.ts';
 import { createDoor } from '../edges/peer/door.ts';
 import { openPeerServer } from '../edges/peer/server.ts';
@@ -50,13 +50,12 @@ export async function openDoors(
   const listener = createRequestListener((request, visit) => answer(request, visit), log, isHostAllowed);
   const { corsOrigins, httpsOnly } = settings;
   let isOriginListed: OriginRule = () => false;
-  const live = createLiveSockets(timers);
-  const onUpgrade = createUpgradeListener(
-    { isHostAllowed, isOriginListed: (origin) => isOriginListed(origin), httpsOnly },
-    log,
-    { fetch: (request, visit) => answer(request, visit), accept: live.accept },
-  );
+  const [plainSockets, tlsSockets] = [createLiveSockets(timers), createLiveSockets(timers, liveTlsSocketsMax)];
+  const policy = { isHostAllowed, isOriginListed: (origin: string | null) => isOriginListed(origin), httpsOnly };
+  const upgradesTo = ({ accept }: LiveSockets) =>
+    createUpgradeListener(policy, log, { fetch: (request, visit) => answer(request, visit), accept });
   const visitors = createDoor(timers, httpPortLimits);
+  const onUpgrade = upgradesTo(plainSockets);
   const http = await openHttpServer({ listener, visitors, onUpgrade, host, port, timers, log });
   if (!http.ok) return http;
   const mesh = await openPeerServer({
@@ -67,7 +66,7 @@ export async function openDoors(
     log,
     onConnection: (connection) => (appliance ? appliance.accept(connection) : connection.close('starting')),
     onRequest: listener,
-    onUpgrade,
+    onUpgrade: upgradesTo(tlsSockets),
   });
   if (!mesh.ok) {
     await http.server.close();
@@ -83,8 +82,12 @@ export async function openDoors(
     },
     async close() {
       appliance = undefined;
-      live.closeAll();
+      plainSockets.closeAll();
+      tlsSockets.closeAll();
+      // Whatever became of a socket: nobody waits for it.
+      const late = timers.after(httpCloseMs, visitors.closeAll);
       await http.server.close();
+      late.cancel();
       await mesh.server.close();
     },
   };

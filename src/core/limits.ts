@@ -37,8 +37,8 @@ export const rowsReadFirst = 5;
 export const rowsReadMax = 100;
 /** Long polling: below what proxies cut (60 s). */
 export const feedWaitSecondsMax = 55;
-/** Long polls at once; a shop has tens of tills. */
-export const feedWaitersMax = 1000;
+/** Long polls at once, each of which holds a socket; a shop has tens of tills. */
+export const feedWaitersMax = 256;
 /** What stands on one port at once. Where it is more, whoever keeps us waiting makes room. */
 export type PortLimits = {
   readonly socketsMax: number;
@@ -47,8 +47,8 @@ export type PortLimits = {
   /** From the connection to the end of the first request's head. */
   readonly silentMs: number;
 };
-/** The plain port: tens of tills, a few browsers with six each. */
-export const httpPortLimits: PortLimits = { socketsMax: 1024, silentMax: 128, silentMs: 15_000 };
+/** The plain port: tens of tills, a few browsers with six each; and all that may listen or wait at once. */
+export const httpPortLimits: PortLimits = { socketsMax: 1536, silentMax: 128, silentMs: 15_000 };
 /** The head of a request: cookies and a token are 1 KiB. */
 export const httpHeadBytesMax = 16 * KiB;
 /** Names that are not ours, told in the log since the start: a machine has a few, an attacker as many as he likes. */
@@ -115,6 +115,8 @@ export const readerTopicsMax = 64;
 /** Messages of one answer, or read at once for those who listen. */
 export const livePageMax = 1000;
 export const livePumpPage = 100;
+/** Places read from in one turn: listeners that stand apart wait for each other, and sales for none of them. */
+export const livePumpReadsMax = 8;
 /** Who is more arrivals behind reads the books anew: that is sooner done. */
 export const liveBehindMax = 10_000;
 /** Moments remembered for pollers that send a time: one each 100 ms for as long as messages wait, and room for as many more. */
@@ -123,13 +125,21 @@ export const liveMomentMs = 100;
 /** Ids of messages that are known from twice their life: then no peer passes them on any more. */
 export const liveIdsMax = 50_000;
 /** Open WebSockets of tills: 500 tills and people are a large shop; past it who holds most makes room. */
-export const liveSocketsMax = 800;
+export const liveSocketsMax = 640;
+/** Of these over TLS, whose port is that of the peers, too. */
+export const liveTlsSocketsMax = 192;
+/** Polls that wait at once; as above. */
+export const livePollsMax = 256;
+/** Frames of one client that wait to be looked at, past which no more are read from it. */
+export const liveFramesWaitingMax = 64;
 /** Not taken yet by one client; past it nothing more is read for it. */
 export const liveSocketBytesMax = 256 * KiB;
 /** A ping that is not answered until the next one ends a connection. */
 export const liveHeartbeatMs = 30_000;
-/** Messages passed to a peer again after a cut, the latest. */
-export const liveReplayBytesMax = 256 * KiB;
+/** Messages passed to a peer again after a cut, the latest: all that a shop says in five minutes, many times over. */
+export const liveReplayBytesMax = 2 * MiB;
+/** Waiting in the socket of a link past which messages wait with us: ops go before. */
+export const liveLinkBytesMax = 256 * KiB;
 /** Messages that one peer may pass in a window of ten seconds: a hundred tills that say ten a second. */
 export const livePeerMessagesMax = 10_000;
 export const livePeerWindowMs = 10_000;
@@ -272,8 +282,8 @@ export const peersMax = 64;
 export const connectionsPendingMax = 32;
 /** From TCP to HELLO; a stranger holds a place no longer than this. */
 export const handshakeMs = 5_000;
-/** The TLS port, tills and browsers over HTTPS included: tens of tills, six a browser, all peers. */
-export const tlsPortLimits: PortLimits = { socketsMax: 512, silentMax: 128, silentMs: handshakeMs };
+/** The TLS port, tills and browsers over HTTPS included: tens of tills, six a browser, all peers, and who listens or waits. */
+export const tlsPortLimits: PortLimits = { socketsMax: 1024, silentMax: 128, silentMs: handshakeMs };
 export const dialMs = 5_000;
 /** A socket between two requests over HTTPS: longer than what a till takes for one sale to the next customer. */
 export const keepAliveMs = 65_000;

@@ -23,6 +23,7 @@ type Control = Pick<
   | 'reconnect'
   | 'peers'
   | 'appliances'
+  | 'peerOrigins'
   | 'addPeer'
   | 'changePeer'
   | 'removePeer'
@@ -70,9 +71,11 @@ export function createMeshControl(
   function appliances(): ShopAppliance[] {
     const { replicaId: id, name } = config;
     const self = { id, name, self: true, connected: true, host: null, origins: config.origins() };
-    const others = peers.all().filter((entry) => members.trustOf(entry.id) === 'trusted' && entry.origins.length > 0);
-    return [self, ...others.map((entry) => shopAppliance(entry, links.get(entry.id)))];
+    return [self, ...serving().map((entry) => shopAppliance(entry, links.get(entry.id)))];
   }
+
+  const serving = (): PeerEntry[] =>
+    peers.all().filter((entry) => members.trustOf(entry.id) === 'trusted' && entry.origins.length > 0);
 
   function status(): MeshStatus {
     const all = allPeers();
@@ -209,6 +212,7 @@ export function createMeshControl(
   return {
     status,
     appliances,
+    peerOrigins: () => serving().flatMap(({ origins }) => origins),
     stats,
     toggle: switches.setEnabled,
     reconnect() {

@@ -151,6 +151,7 @@ export function createMesh(ports: Ports, storage: Storage, config: MeshConfig, a
       gate.refused(link, reason, detail, dialed);
       if (dialed) dialed.lastError = detail;
     },
+    drained: live.drained,
     closed,
   };
 
@@ -235,6 +236,7 @@ export function createMesh(ports: Ports, storage: Storage, config: MeshConfig, a
     strangers.delete(link);
     inbox.forget(link);
     snapshots.closed(link);
+    live.closed(link);
     if (!stopped) forks.forget(link);
     const entry = link.peer ? peers.get(link.peer.id) : undefined;
     if (entry) addCounters(entry, link);
@@ -326,7 +328,7 @@ export function createMesh(ports: Ports, storage: Storage, config: MeshConfig, a
   return {
     ...control,
     gossip: createGossip(parts),
-    tellLive: live.publish,
+    wakeLive: live.wake,
     start() {
       for (const address of [...config.staticPeers, ...control.staticAddresses()]) dialer.add(address, 'static');
       for (const entry of peers.all()) {

@@ -69,6 +69,8 @@ export type LinkEvents = {
   measured(link: Link, rttMs: number, offsetMs: number): void;
   compared(link: Link, equal: boolean, parts: readonly string[], ids: readonly string[]): void;
   refused(link: Link, reason: CloseReason, detail: string): void;
+  /** Its socket has room again. */
+  drained(link: Link): void;
   closed(link: Link, reason: string): void;
 };
 
@@ -242,7 +244,10 @@ export function createLink(
 
   connection.listen({
     frame: receive,
-    drained: () => dispatch({ kind: 'wake' }),
+    drained() {
+      dispatch({ kind: 'wake' });
+      events.drained(link);
+    },
     closed: (reason) => events.closed(link, reason),
   });
   return link;

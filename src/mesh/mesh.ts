@@ -3,7 +3,6 @@
 import type { Outcome } from '../core/command.ts';
 import type { Heads } from '../core/heads.ts';
 import type { Membership, Trust } from '../core/membership.ts';
-import type { LiveWireMessage } from '../core/message.ts';
 import type { DiscoveryStatus, ShopOfKey } from '../ports.ts';
 import type { JoinCode } from './trust/join-codes.ts';
 import type { Welcome } from './trust/wish.ts';
@@ -157,8 +156,10 @@ export type Mesh = {
   peers(): PeerStatus[];
   /** Those of the shop that have ever said where they serve, and ourselves, first. */
   appliances(): ShopAppliance[];
-  /** To tills at the other appliances; in no books. */
-  tellLive(message: LiveWireMessage): void;
+  /** All that the others say of where they serve. */
+  peerOrigins(): readonly string[];
+  /** Something was said to tills: for those at the other appliances, too. */
+  wakeLive(): void;
   addPeer(address: string): Outcome<PeerStatus>;
   /** `by`: the credential that asks. Trust and its end are said to the whole shop. */
   changePeer(id: string, change: { trust?: Trust; name?: string }, by: string): Outcome<PeerStatus>;

@@ -2,7 +2,7 @@
 // one read, once for all that came together. A listener that cannot take more stays where it is and costs nothing.
 
 import type { Failure } from '../core/command.ts';
-import { livePumpPage } from '../core/limits.ts';
+import { livePumpPage, livePumpReadsMax } from '../core/limits.ts';
 import type { Log, Timers } from '../ports.ts';
 import type { Interest } from './message.ts';
 import type { Queues } from './queues.ts';
@@ -30,11 +30,16 @@ export type Listener = {
 };
 
 export type Hub = {
-  listen(start: Place, interest: Interest, events: ListenerEvents): Listener;
+  /** `start.lost`: what he knows already to be lost before it. */
+  listen(
+    start: { readonly place: Place; readonly lost?: Lost | undefined },
+    interest: Interest,
+    events: ListenerEvents,
+  ): Listener;
   /** Something may have happened: who listens is served in a moment. */
   wake(): void;
-  /** Sends away who would no longer be let in. */
-  recheck(): void;
+  /** Sends away who would no longer be let in. False where of somebody that could not be told. */
+  recheck(): boolean;
   count(): number;
   /** Nobody is told anything any more. */
   stop(): void;
@@ -54,6 +59,7 @@ type HubParts = { readonly timers: Timers; readonly log: Log; readonly stream: S
 export function createHub({ timers, log, stream, queues }: HubParts, told: () => void): Hub {
   const standing = new Set<Standing>();
   let isWaiting = false;
+  let isUnreadable = false;
 
   function wake(): void {
     if (isWaiting || standing.size === 0) return;
@@ -64,19 +70,26 @@ export function createHub({ timers, log, stream, queues }: HubParts, told: () =>
     });
   }
 
-  /** One page for everybody who is behind; the rest after whatever else is waiting to be done. */
+  /** One page for everybody who is behind, from a few places; the rest after whatever else is waiting to be done. */
   function pump(): void {
     const end = stream.end();
-    const pages = new Map<string, Page>();
+    const pages = new Map<string, Page | undefined>();
     let isMore = false;
     for (const one of [...standing]) {
       if (!standing.has(one) || isSamePlace(one.place, end) || !one.events.isReady()) continue;
       const key = `${one.place.feed} ${one.place.number}`;
-      const page = pages.get(key) ?? readQuietly(one.place);
-      if (!page) continue;
+      if (!pages.has(key) && pages.size >= livePumpReadsMax) {
+        isMore = true;
+        continue;
+      }
+      const page = pages.has(key) ? pages.get(key) : readQuietly(one.place);
       pages.set(key, page);
+      if (!page) continue;
+      // Whoever was served stands last.
+      standing.delete(one);
+      standing.add(one);
       const isStuck = !page.atEnd && isSamePlace(page.next, one.place);
-      serve(one, page);
+      guarded(() => serve(one, page));
       if (!page.atEnd && !isStuck) isMore = true;
     }
     if (pages.size > 0) told();
@@ -104,18 +117,41 @@ export function createHub({ timers, log, stream, queues }: HubParts, told: () =>
     return true;
   }
 
+  /** Told once, until it can be read again: then they are where they were. */
   function readQuietly(place: Place): Page | undefined {
     try {
-      return stream.read(place, livePumpPage);
+      const page = stream.read(place, livePumpPage);
+      isUnreadable = false;
+      return page;
     } catch (error) {
-      log.warn('what changed could not be read for those who listen', { error: String(error) });
+      if (!isUnreadable) log.warn('what changed cannot be read for those who listen', { error: String(error) });
+      isUnreadable = true;
       return undefined;
     }
   }
 
+  /** We stand in a timer, or behind a commit: nobody above would catch it. */
+  function guarded(run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      log.error('a listener broke', { error: error instanceof Error ? error.stack : String(error) });
+    }
+  }
+
+  /** While the books cannot be read nobody knows: then he stays. */
+  function refusalOf(one: Standing): Failure | 'unknown' | undefined {
+    try {
+      return one.events.refusalNow();
+    } catch {
+      return 'unknown';
+    }
+  }
+
   return {
-    listen(place, interest, events) {
-      const one: Standing = { place, interest, toldLostUpTo: 0, events };
+    listen({ place, lost }, interest, events) {
+      const toldLostUpTo = lost === 'messages' ? queues.lastNumber() : 0;
+      const one: Standing = { place, interest, toldLostUpTo, events };
       standing.add(one);
       wake();
       return {
@@ -129,11 +165,13 @@ export function createHub({ timers, log, stream, queues }: HubParts, told: () =>
     },
     wake,
     recheck() {
+      let isSure = true;
       for (const one of [...standing]) {
-        const refused = one.events.refusalNow();
-        if (!refused || !standing.delete(one)) continue;
-        one.events.refused(refused);
+        const refused = refusalOf(one);
+        if (refused === 'unknown') isSure = false;
+        else if (refused && standing.delete(one)) guarded(() => one.events.refused(refused));
       }
+      return isSure;
     },
     count: () => standing.size,
     stop: () => standing.clear(),

@@ -2,7 +2,14 @@
 // to us. A payload is carried as its text: it is read by whoever made it and by whoever gets it, never on the way.
 
 import { type Json, jsonDepth } from '../core/json.ts';
-import { idPattern, jsonDepthMax, liveTypePattern, liveUserCharsMax, messageTopicsMax } from '../core/limits.ts';
+import {
+  correlationIdCharsMax,
+  idPattern,
+  jsonDepthMax,
+  liveTypePattern,
+  liveUserCharsMax,
+  messageTopicsMax,
+} from '../core/limits.ts';
 
 /** A user, whoever subscribed to one of the topics, or everybody. */
 export type Audience = { readonly user: string } | { readonly topics: readonly string[] } | 'all';
@@ -65,12 +72,14 @@ export function isSound({ type, payload, audience, id }: LiveMessage): boolean {
   }
 }
 
-function isAudience(audience: Audience): boolean {
+export function isAudience(audience: Audience): boolean {
   if (audience === 'all') return true;
   if ('user' in audience) return audience.user.length > 0 && audience.user.length <= liveUserCharsMax;
   const { topics } = audience;
   return topics.length > 0 && topics.length <= messageTopicsMax && topics.every((topic) => idPattern.test(topic));
 }
+
+export const isCorrelationId = ({ length }: string): boolean => length > 0 && length <= correlationIdCharsMax;
 
 /** What a reader hears. */
 export type Interest = {

@@ -12,6 +12,7 @@ import {
   liveReplayBytesMax,
   liveSweepMs,
   liveTypePattern,
+  messageTopicsMax,
 } from '../core/limits.ts';
 import type { Feed } from '../feed/feed.ts';
 import type { Ports, TimerHandle } from '../ports.ts';
@@ -20,6 +21,8 @@ import {
   type Audience,
   claimsBooks,
   type Interest,
+  isAudience,
+  isCorrelationId,
   isSound,
   isTypeFree,
   type LiveMessage,
@@ -52,12 +55,15 @@ export type Realtime = {
   tellHere(section: string): void;
   /** What a peer passed on. False for what is known already, or could not have been said. */
   receive(message: LiveMessage, ageMs: number): boolean;
-  /** Messages for a peer that was away, the oldest first, and how old each is; a bounded number. */
-  recent(): readonly { readonly message: LiveMessage; readonly ageMs: number }[];
+  /** What waits for other appliances and has a higher number, in order, with its age. */
+  waitingAfter(number: number): readonly { number: number; message: LiveMessage; ageMs: number }[];
+  lastNumber(): number;
+  /** The number from which a bounded number of bytes waits: for a peer that was away. */
+  replayFrom(): number;
   /** Where a reader begins: at a cursor, after a time (Unix ms), now. */
   placeOf(since: string | undefined): PlaceFound | Failure;
   cursorOf(place: Place): string;
-  /** All that is there now after a place and of interest, up to a page. */
+  /** What is there now after a place, up to a page; of it what is of interest, which may be nothing though there is more. */
   read(place: Place, interest: Interest): { entries: Entry[]; place: Place; lost?: Lost };
   readonly listen: Hub['listen'];
   readonly recheck: Hub['recheck'];
@@ -69,8 +75,8 @@ export type Realtime = {
 };
 
 export type RealtimeEvents = {
-  /** Was said here: for the other appliances. */
-  published(message: LiveMessage): void;
+  /** Something was said here: for the other appliances. */
+  published(): void;
 };
 
 export type RunningRealtime = Realtime & {
@@ -78,9 +84,6 @@ export type RunningRealtime = Realtime & {
   wake(): void;
   stop(): void;
 };
-
-/** Stretches of the feed that are looked through for one answer: where nothing is of interest, the reader comes again. */
-const pagesReadMax = 4;
 
 type RealtimeConfig = { readonly replicaId: string; readonly newId: () => string };
 
@@ -128,20 +131,23 @@ export function createRealtime(
     const text = JSON.stringify(payload ?? null);
     if (!liveTypePattern.test(type) || !isTypeFree(type)) return typeRefused(type);
     if (claimsBooks(type, payload)) return booksClaimed;
+    if (!isAudience(to)) return audienceMalformed;
     if (Buffer.byteLength(text) > livePayloadBytesMax) return payloadTooLarge;
-    if ((correlationId?.length ?? 0) > correlationIdCharsMax) return payloadTooLarge;
+    if (correlationId !== undefined && !isCorrelationId(correlationId)) return correlationMalformed;
     const timestamp = Math.trunc(clock.now());
     // What stays here needs no chance in its id.
     const id = staysHere ? `${replicaId}-${timestamp}-${queues.lastNumber()}` : newId();
     const facts = { id, timestamp, author: replicaId, staysHere };
     const message: LiveMessage = { ...facts, type, payload: text, audience: to, correlationId };
     add(message);
+    // Whoever has this time from us hears all that comes after it.
+    times.tell();
     return { ok: true, message };
   }
 
   function publish(publication: Publication): Published | Failure {
     const said = say(publication, false);
-    if (said.ok) events.published(said.message);
+    if (said.ok) events.published();
     return said;
   }
 
@@ -149,22 +155,14 @@ export function createRealtime(
     if (since === undefined || since === '') return { ok: true, place: stream.end() };
     if (!/^[0-9]{1,15}$/.test(since)) return stream.placeOf(since);
     const place = times.placeAt(Number(since));
-    return place ? { ok: true, place } : { ok: true, place: stream.end(), lost: 'data' };
+    return place ? { ok: true, place } : { ok: true, place: { ...stream.end(), number: 0 }, lost: 'data' };
   }
 
   function read(start: Place, interest: Interest): { entries: Entry[]; place: Place; lost?: Lost } {
-    const entries: Entry[] = [];
-    let place = start;
-    let lost: Lost | undefined = queues.hasLost(start.number, interest) ? 'messages' : undefined;
-    for (let pages = 0; pages < pagesReadMax; pages++) {
-      const page = stream.read(place, livePageMax - entries.length);
-      entries.push(...page.entries.filter((entry) => isForInterest(entry, interest)));
-      if (page.lost) lost = page.lost;
-      const isStuck = page.next.feed === place.feed && page.next.number === place.number;
-      place = page.next;
-      if (page.atEnd || isStuck || entries.length >= livePageMax) break;
-    }
-    return { entries, place, ...(lost && { lost }) };
+    const page = stream.read(start, livePageMax);
+    const entries = page.entries.filter((entry) => isForInterest(entry, interest));
+    const lost = page.lost ?? (queues.hasLost(start.number, interest) ? 'messages' : undefined);
+    return { entries, place: page.next, ...(lost && { lost }) };
   }
 
   return {
@@ -182,16 +180,19 @@ export function createRealtime(
       say({ type: typeOfUpdates, payload: { section, data: null }, to: 'all' }, true);
     },
     receive: (message, ageMs) => isSound(message) && add(message, ageMs) !== undefined,
-    recent() {
-      const found: { message: LiveMessage; ageMs: number }[] = [];
+    waitingAfter: (after) =>
+      queues
+        .after(after)
+        .filter(({ message }) => !message.staysHere)
+        .map((queued) => ({ number: queued.number, message: queued.message, ageMs: queues.ageMs(queued) })),
+    lastNumber: queues.lastNumber,
+    replayFrom() {
       let bytes = 0;
       for (const queued of queues.latest()) {
-        if (queued.message.staysHere) continue;
         bytes += queued.bytes;
-        if (bytes > liveReplayBytesMax) break;
-        found.push({ message: queued.message, ageMs: queues.ageMs(queued) });
+        if (bytes > liveReplayBytesMax) return queued.number;
       }
-      return found.reverse();
+      return 0;
     },
     placeOf,
     cursorOf: stream.cursorOf,
@@ -209,10 +210,8 @@ export function createRealtime(
     },
     wake() {
       times.stamp(stream.end());
-      if (books.recordRevision() !== revision) {
-        revision = books.recordRevision();
-        hub.recheck();
-      }
+      const now = books.recordRevision();
+      if (now !== revision && hub.recheck()) revision = now;
       hub.wake();
     },
     stop() {
@@ -224,6 +223,8 @@ export function createRealtime(
 
 const typeRefused = (type: string): Failure =>
   failure('type_reserved', `"${type.slice(0, 64)}" is no name that a message may have. Choose another type.`);
+const audienceMalformed = failure('malformed', `Name up to ${messageTopicsMax} topics, a user, or nobody for all.`);
+const correlationMalformed = failure('malformed', `A correlationId has 1 to ${correlationIdCharsMax} characters.`);
 const booksClaimed = failure(
   'type_reserved',
   'What is in the books is told by the appliance alone: write it there. For something else name another section.',

@@ -45,7 +45,11 @@ export function createStream(feed: Feed, queues: Queues, instanceOf: () => strin
 
   function read(place: Place, limit: number): Page {
     const lag = feed.lag(place.feed);
-    if (lag === undefined || lag > liveBehindMax) return { entries: [], next: end(), atEnd: true, lost: 'data' };
+    if (lag === undefined || lag > liveBehindMax) {
+      // What was said and still waits is told all the same.
+      const next = { feed: feed.end(), number: place.number };
+      return { entries: [], next, atEnd: next.number === queues.lastNumber(), lost: 'data' };
+    }
     const entries: Entry[] = [];
     let at = place;
     for (const { number, message, anchor } of queues.after(place.number)) {
@@ -64,8 +68,10 @@ export function createStream(feed: Feed, queues: Queues, instanceOf: () => strin
 
   /** Of the books alone, up to an anchor; one of a feed that is no more stands before everything. */
   function changes({ feed: after, number }: Place, upTo: string | undefined, limit: number): Page {
+    const behind = feed.lag(after) ?? 0;
     const lag = upTo === undefined ? 0 : feed.lag(upTo);
-    const isPassed = upTo !== undefined && (lag === undefined || lag >= (feed.lag(after) ?? 0));
+    // Also for the end: where nothing has changed nothing need be read.
+    const isPassed = lag === undefined || lag >= behind;
     if (isPassed) return { entries: [], next: { feed: after, number }, atEnd: true };
     const page = limit > 0 ? feed.read({ after, upTo, limit }) : undefined;
     if (!page?.ok) return { entries: [], next: { feed: after, number }, atEnd: false };
@@ -82,8 +88,8 @@ export function createStream(feed: Feed, queues: Queues, instanceOf: () => strin
     if (ofFeed === undefined) {
       return failure('cursor_malformed', 'This is not a cursor of these messages. Leave it out to begin now.');
     }
-    if (feed.lag(ofFeed) === undefined) return { ok: true, place: end(), lost: 'data' };
-    // A cursor of the feed alone has heard none of the messages that wait.
+    // Who comes from elsewhere, or with a cursor of the feed alone, has heard none of the messages that wait here.
+    if (feed.lag(ofFeed) === undefined) return { ok: true, place: { feed: feed.end(), number: 0 }, lost: 'data' };
     if (ofInstance === undefined) return { ok: true, place: { feed: ofFeed, number: 0 } };
     if (ofInstance !== instanceOf() || Number(number) > queues.lastNumber())
       return { ok: true, place: { feed: ofFeed, number: 0 }, lost: 'messages' };

@@ -9,6 +9,9 @@ export type TalkSocket = {
   together(say: () => void): void;
   /** Whether it has taken most of what was sent. */
   isReady(): boolean;
+  /** No more is read of what it says, until `readOn`. */
+  pause(): void;
+  readOn(): void;
   close(code: number, reason: string): void;
 };
 
@@ -30,7 +33,6 @@ export const closeCodes = {
   stopping: 1001,
   binary: 1003,
   broken: 1011,
-  policy: 1008,
   othersWait: 1013,
   shutOut: 4401,
 } as const;

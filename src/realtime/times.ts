@@ -3,8 +3,8 @@
 
 import { liveMomentMs, liveMomentsMax, liveQueueMs } from '../core/limits.ts';
 
-/** All up to `place` had happened by `time`, but for what stands after the moment before. */
-type Moment<Place> = { readonly time: number; place: Place };
+/** What stands after the moment before, and up to `place`, was stamped with `time`, and happened by `until`. */
+type Moment<Place> = { readonly time: number; until: number; place: Place };
 
 export type Times<Place> = {
   /** For what happens now and stands just before `place`; Unix milliseconds. */
@@ -17,25 +17,26 @@ export type Times<Place> = {
 
 /** `start`: where the stream stands now; nothing is known of what was before. */
 export function createTimes<Place>(now: () => number, start: Place): Times<Place> {
-  const moments: Moment<Place>[] = [{ time: Math.trunc(now()), place: start }];
+  const moments: Moment<Place>[] = [{ time: Math.trunc(now()), until: Math.trunc(now()), place: start }];
   let told = moments[0]?.time ?? 0;
 
   return {
     stamp(place) {
       const last = moments.at(-1);
-      const time = Math.max(Math.trunc(now()), told + 1, last?.time ?? 0);
+      const time = Math.max(Math.trunc(now()), told + 1, last?.until ?? 0);
       if (last && last.time > told && time - last.time < liveMomentMs) {
         last.place = place;
+        last.until = time;
         return last.time;
       }
-      moments.push({ time, place });
+      moments.push({ time, until: time, place });
       while (moments.length > liveMomentsMax || (moments.length > 1 && time - (moments[0]?.time ?? 0) > liveQueueMs)) {
         moments.shift();
       }
       return time;
     },
     tell() {
-      told = Math.max(told, Math.trunc(now()), moments.at(-1)?.time ?? 0);
+      told = Math.max(told, Math.trunc(now()), moments.at(-1)?.until ?? 0);
       return told;
     },
     placeAt(time) {
@@ -46,7 +47,9 @@ export function createTimes<Place>(now: () => number, start: Place): Times<Place
         if ((moments[middle]?.time ?? 0) > time) high = middle;
         else low = middle + 1;
       }
-      return moments[low - 1]?.place;
+      // Some of the last one may have happened later than that: rather told again than never.
+      const isWhole = (moments[low - 1]?.until ?? 0) <= time;
+      return moments[isWhole ? low - 1 : low - 2]?.place;
     },
   };
 }

@@ -192,6 +192,15 @@ describe.each(readers)('by $name', (reader) => {
     }
   });
 
+  test('who comes from another appliance hears what was said to him meanwhile', async () => {
+    const [shop, elsewhere] = [await openLiveShop(), await openLiveShop()];
+    const there = await reader.open(elsewhere);
+    await broadcast(shop, 1, { userId: 'admin' });
+    const here = await reader.open(shop, { after: there.cursor() });
+    await here.has(1);
+    expect([here.lost, here.messages.map(short)]).toEqual([['data'], ['note 1']]);
+  });
+
   test('a cursor of the feed is good here, too', async () => {
     const shop = await openLiveShop();
     await put(shop, 'p-1');

@@ -3,6 +3,9 @@
 import { once } from 'node:events';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type ClientOptions, WebSocket } from 'ws';
+import { decideEdit } from '../../src/commands/record-edit.ts';
+import type { Command, Outcome } from '../../src/core/command.ts';
+import type { JsonObject } from '../../src/core/json.ts';
 import {
   liveFrameBytesMax,
   liveHeartbeatMs,
@@ -71,19 +74,19 @@ const refusal = (shop: LiveShop, connecting: Connecting): Promise<{ status: numb
     });
   });
 
+const encoded = (token: string) => `base64url.bearer.${Buffer.from(token).toString('base64url')}`;
 const authorization = (token: string) => ({ headers: { Authorization: `Bearer ${token}` } });
 
 describe('B10 who is let in', () => {
   test('a token in the header, or beside our name, alone, or written otherwise among the subprotocols', async () => {
     const shop = await openLiveShop();
     const till = await shop.makeTill();
-    const encoded = `base64url.bearer.${Buffer.from(adminToken).toString('base64url')}`;
     const ways: [Connecting, string, string][] = [
       [{ protocols: [], options: authorization(till.token) }, '', till.id],
       [{ protocols: ['tillmesh', till.token] }, 'tillmesh', till.id],
       [{ protocols: [till.token, 'tillmesh'] }, 'tillmesh', till.id],
       [{ protocols: [till.token] }, till.token, till.id],
-      [{ protocols: ['tillmesh', encoded] }, 'tillmesh', 'admin'],
+      [{ protocols: ['tillmesh', encoded(adminToken)] }, 'tillmesh', 'admin'],
       [{ protocols: ['bearer', till.token] }, 'bearer', till.id],
     ];
     for (const [connecting, protocol, userId] of ways) {
@@ -107,6 +110,8 @@ describe('B10 who is let in', () => {
       [{ protocols: ['tillmesh'] }, 401, 'credential_missing'],
       [{ protocols: ['tillmesh', 'till_garbage'] }, 401, 'credential_unknown'],
       [{ protocols: ['tillmesh', till.token] }, 401, 'credential_unknown'],
+      [{ protocols: ['tillmesh', encoded('with\na line')] }, 401, 'credential_unknown'],
+      [{ protocols: ['tillmesh', encoded('€')] }, 401, 'credential_unknown'],
       [{ options: { origin: 'http://evil.example' } }, 403, ''],
       [{ query: '?after=nonsense' }, 400, 'cursor_malformed'],
       [{ query: '?topics=a%20b' }, 400, 'query_malformed'],
@@ -142,6 +147,26 @@ describe('B10 who is let in', () => {
     expect(await client.closed).toBe(4401);
     expect((await poll).status).toBe(401);
     expect(shop.appliance.realtime.listening()).toBe(0);
+  });
+
+  test('who may do something else by now, or is somebody else’s till, comes anew', async () => {
+    const shop = await openLiveShop();
+    const edit = (id: string, set: JsonObject): Promise<Outcome<unknown>> =>
+      new Promise((resolve) => {
+        const command: Command<unknown> = (context) =>
+          decideEdit(context, context.books.record('terminal', id), { entity: 'terminal', id, by: 'admin', set });
+        shop.appliance.execute(command, resolve);
+      });
+    for (const set of [{ '/role': 'read-only' }, { '/user': 'eve' }] as JsonObject[]) {
+      const till = (await shop.ask('POST', '/api/v1/terminals', { name: 'Till', user: 'ada' })).json;
+      const client = connect(shop, { protocols: ['tillmesh', till.token] });
+      expect((await client.frame('connected')).userId).toBe('user:ada');
+      const polling = shop.ask('GET', '/api/sync/poll?wait=20', undefined, { token: till.token });
+      await until('it waits', () => shop.appliance.realtime.listening() === 2);
+      expect(await edit(till.id, set)).toMatchObject({ ok: true });
+      expect(await client.closed).toBe(4401);
+      expect((await polling).json.code).toBe('credential_changed');
+    }
   });
 
   test('a read-only credential hears, and says nothing', async () => {
@@ -226,7 +251,7 @@ describe('what a client says by WebSocket', () => {
     expect(await binary.closed).toBe(1003);
   });
 
-  test('B8 frames are counted as requests are, and a flood of them ends it', async () => {
+  test('B8 frames are counted as requests are, and a flood of them is read no faster than it is answered', async () => {
     const shop = await openLiveShop({ http: { rateLimit: true } });
     const till = await shop.makeTill();
     const client = connect(shop, { protocols: ['tillmesh', till.token] });
@@ -244,7 +269,9 @@ describe('what a client says by WebSocket', () => {
     const flood = connect(shop, { protocols: ['tillmesh', (await shop.makeTill()).token] });
     await flood.frame('connected');
     for (let n = 0; n < 2000; n++) flood.say({ type: 'ping' });
-    expect(await flood.closed).toBe(1008);
+    await until('all are answered', () => flood.frames.filter(({ type }) => type !== 'connected').length === 2000);
+    // The upgrade was counted, too.
+    expect(flood.frames.filter(({ type }) => type === 'pong')).toHaveLength(999);
   });
 });
 
@@ -334,6 +361,8 @@ describe('B8 bounds', () => {
     shop.closeSockets();
     expect(await client.closed).toBe(1001);
     expect(shop.appliance.realtime.listening()).toBe(0);
+    // Who was half in by then is not let in.
+    expect(await connect(shop).closed).toBe(1006);
   });
 });
 
@@ -355,7 +384,10 @@ describe('polling', () => {
     }
     const all = Array.from({ length: 40 }, (_, n) => Array.from({ length: n % 4 }, (__, i) => n * 10 + i)).flat();
     expect(heard).toEqual(all);
-    expect(await poll('since=0')).toMatchObject({ success: true, resync: true, lost: 'data', messages: [], count: 0 });
+    // Of before the start nothing is known, but for what still waits.
+    const anew = await poll('since=0');
+    expect(anew).toMatchObject({ success: true, resync: true, lost: 'data', count: all.length });
+    expect(anew.messages.map(({ payload }: Frame) => payload)).toEqual(all);
   });
 
   test('the time of the last message is as good', async () => {
@@ -400,6 +432,17 @@ describe('polling', () => {
       expect(new Set(reading.lost)).toEqual(new Set(['messages']));
       await reading.close();
     }
+  });
+
+  test('what is lost is told once, also to a cursor of the process before', async () => {
+    const shop = await openLiveShop();
+    const before = (await shop.ask('GET', '/api/sync/poll')).json.cursor.split('.');
+    before[4] = 'aaaaaaaa';
+    for (let n = 0; n <= liveQueueMessagesMax; n++)
+      shop.appliance.realtime.publish({ type: 'note', payload: n, to: 'all' });
+    const reading = await byWebSocket.open(shop, { after: before.join('.') });
+    await reading.has(liveQueueMessagesMax);
+    expect(reading.lost).toEqual(['messages']);
   });
 
   test('its status tells of queues and messages', async () => {

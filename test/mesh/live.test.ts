@@ -22,7 +22,7 @@ function listen({ appliance: { realtime } }: TestAppliance, user = 'somebody', .
     if (entry.kind === 'message' && entry.message.type === 'note') heard.push(JSON.parse(entry.message.payload));
   };
   realtime.listen(
-    start.place,
+    start,
     { user, topics: new Set(topics) },
     {
       isReady: () => true,
@@ -137,6 +137,42 @@ test('who was cut off for a moment hears afterwards what was said meanwhile, onc
     expect([...heard].sort()).toEqual(['at the bar', 'before', 'in the cellar', 'last']);
 });
 
+test('a whole conversation that was had during a cut comes afterwards', async () => {
+  const bar = await openAppliance('Bar', { reaches: new Set() });
+  const cable = await openCable(bar.address);
+  const cellar = await openAppliance('Cellar', { peers: [cable.address], reaches: new Set([cable.address]) });
+  await linked(bar, cellar);
+  const heard = listen(cellar);
+  cable.cut();
+  await until('they are parted', () => bar.appliance.mesh.status().connected === 0);
+  const numbers = Array.from({ length: 600 }, (_, n) => n);
+  for (const n of numbers) say(bar, `${n} ${'x'.repeat(700)}`);
+  cable.heal();
+  await until('all is there', () => heard.length === numbers.length, 20_000);
+  expect(heard.map((text) => Number(String(text).split(' ')[0]))).toEqual(numbers);
+});
+
+test('what is said while one link of three is dead comes by the other way', async () => {
+  const bar = await openAppliance('Bar', { reaches: new Set() });
+  const cable = await openCable(bar.address);
+  const attic = await openAppliance('Attic', { peers: [bar.address], reaches: new Set([bar.address]) });
+  const ways = [cable.address, attic.address];
+  const cellar = await openAppliance('Cellar', { peers: ways, reaches: new Set(ways) });
+  const all = [bar, attic, cellar];
+  await Promise.all([linked(bar, attic), linked(bar, cellar), linked(attic, cellar)]);
+  await Promise.all(all.map((one) => one.sell(`by-${one.name}`)));
+  await equal(...all);
+  const heard = listen(cellar);
+  say(bar, 'before');
+  await until('the first is there', () => heard.length === 1);
+  cable.cut();
+  say(bar, 'in between');
+  await until('it came round', () => heard.length === 2, 20_000);
+  say(bar, 'after');
+  await until('the last is there', () => heard.length === 3);
+  expect(heard).toEqual(['before', 'in between', 'after']);
+});
+
 test('B8 what is five minutes old is passed to nobody', async () => {
   let laterMs = 0;
   const clock = { monotonic: () => systemClock.monotonic() * 10 + laterMs };
@@ -146,8 +182,8 @@ test('B8 what is five minutes old is passed to nobody', async () => {
   say(bar, 'new');
   const cellar = await openAppliance('Cellar', { peers: [bar.address] });
   await linked(bar, cellar);
-  await until('the new one is there', () => cellar.appliance.realtime.recent().length > 0);
-  const texts = cellar.appliance.realtime.recent().map(({ message }) => message.payload);
+  await until('the new one is there', () => cellar.appliance.realtime.waitingAfter(0).length > 0);
+  const texts = cellar.appliance.realtime.waitingAfter(0).map(({ message }) => message.payload);
   expect(texts).toEqual(['"new"']);
 });
 
@@ -182,7 +218,7 @@ test('C a peer that says nonsense, or speaks for the books, is not passed on, an
   await until('the good ones are told', () => heard.length >= 2);
   expect(heard).toEqual([1, 2]);
   expect(peer.isClosed()).toBe(false);
-  expect(bar.appliance.realtime.recent()).toHaveLength(2);
+  expect(bar.appliance.realtime.waitingAfter(0)).toHaveLength(2);
 });
 
 test('each tells where it serves, and who is linked; known also while it is away, and after a start anew', async () => {

@@ -19,9 +19,10 @@ test('a reader who polls with the times that he is told hears everything once, h
       const times = createTimes(() => now, end);
       let since = times.tell();
       let heardUpTo = 0;
+      const stamps = new Map<number, number>();
       for (const one of steps) {
         if (typeof one === 'number') now += one;
-        else if (one === 'said') times.stamp(++end);
+        else if (one === 'said') stamps.set(++end, times.stamp(end));
         else {
           const place = times.placeAt(since);
           expect(place).toBe(heardUpTo);
@@ -29,9 +30,27 @@ test('a reader who polls with the times that he is told hears everything once, h
           since = times.tell();
         }
       }
+      // With any other time nothing of later is skipped; something may come again.
+      for (const [place, stamp] of stamps) expect(times.placeAt(stamp - 1) ?? 0).toBeLessThan(place);
+      for (let time = 999_000; time < now + 1000; time += 37) {
+        const place = times.placeAt(time) ?? 0;
+        for (const [one, stamp] of stamps) if (stamp > time) expect(place).toBeLessThan(one);
+      }
     }),
     { numRuns: 500 },
   );
+});
+
+test('what came after a moment that somebody has from his own clock is told, though it shares a moment with it', () => {
+  let now = 1_000_000;
+  const times = createTimes(() => now, 0);
+  now += 500;
+  times.stamp(1);
+  now += 40;
+  times.stamp(2);
+  now += 1000;
+  expect(times.placeAt(1_000_520)).toBe(0);
+  expect(times.placeAt(1_000_540)).toBe(2);
 });
 
 test('a time of before the start, or of too long ago, stands for no place', () => {

@@ -4,8 +4,11 @@
 import { type Context, Hono } from 'hono';
 import type { Appliance } from '../../appliance.ts';
 import { type Failure, failure, type Outcome } from '../../core/command.ts';
+import { servedOriginsMax } from '../../core/limits.ts';
+import type { ShopAppliance } from '../../mesh/mesh.ts';
 import type { Clock, Log, Random, Timers } from '../../ports.ts';
 import { clientModule, fileAnswer, tillPage } from './actions/about.ts';
+import { reachableUrls } from './appliance-urls.ts';
 import type { Claim } from './claim.ts';
 import { createCookies } from './cookies.ts';
 import { type Cors, createCors } from './cors.ts';
@@ -16,6 +19,7 @@ import { createLimiter } from './limiter.ts';
 import { openApiText } from './openapi.ts';
 import { createOriginRule, type OriginRule, type Visit } from './origins.ts';
 import { createPasswords } from './passwords.ts';
+import { createPolls } from './polls.ts';
 import { problemDocument, statusOf } from './problems.ts';
 import { type Answer, isAnswer, type PublicFile, type Room, type Route } from './route.ts';
 import { isPublicRoute, methodsAt, routes } from './routes.ts';
@@ -84,7 +88,7 @@ export function createHttpApp(appliance: Appliance, options: HttpOptions): HttpA
 
 /** Pages of other origins that may use tokens, here and where a request asks to become a WebSocket. */
 export const originRuleOf = ({ mesh }: Appliance, listed: readonly string[] = []): OriginRule =>
-  createOriginRule(listed, () => mesh.appliances().flatMap(({ self, origins }) => (self ? [] : origins)));
+  createOriginRule(listed, mesh.peerOrigins);
 
 function roomOf(appliance: Appliance, options: HttpOptions): Room {
   const { version, clock, random, timers, log, publicFiles, claim = null, certificatePem = null } = options;
@@ -113,8 +117,7 @@ function roomOf(appliance: Appliance, options: HttpOptions): Room {
       now: clock.now,
       broke: (error) => log.error('a frame broke', { error: error instanceof Error ? error.stack : String(error) }),
     }),
-    timers,
-    stopping,
+    polls: createPolls(appliance.realtime, timers, stopping),
     openApiText() {
       text ??= openApiText(routes, version);
       return text;
@@ -141,12 +144,16 @@ function serve(route: Route, context: AppContext, room: Room, gate: Gate): Respo
   if (refusal) return respond(refusal);
   const { req } = context;
   const visit = context.env ?? {};
-  const refusalNow = (): Failure | undefined => {
-    if (credential.role === 'nobody') return undefined;
+  const credentialNow = (): Credential | Failure => {
+    if (credential.role === 'nobody') return credential;
     const found = gate.lookAgain(req.raw, visit);
-    return isCredential(found) ? refusalOf(route, found) : found;
+    return (isCredential(found) ? refusalOf(route, found) : undefined) ?? found;
   };
-  const asked = { request: req.raw, path: req.path, credential, visit, refusalNow };
+  const refusalNow = (): Failure | undefined => {
+    const found = credentialNow();
+    return isCredential(found) ? undefined : found;
+  };
+  const asked = { request: req.raw, path: req.path, credential, visit, refusalNow, credentialNow };
   const result = route.handle({ ...asked, params: () => req.param(), query: () => req.query() }, room);
   return result instanceof Promise ? result.then((answer) => respond(answer)) : respond(result);
 }
@@ -173,13 +180,13 @@ function withHeaders(response: Response, headers: Readonly<Record<string, string
 
 /** No route: a file of the page, another method than the address takes, or nothing. */
 function serveUnrouted(
-  { req }: AppContext,
+  { req, env }: AppContext,
   files: ReadonlyMap<string, PublicFile>,
   { mesh }: Pick<Appliance, 'mesh'>,
 ): Response {
   const file = req.method === 'GET' || req.method === 'HEAD' ? files.get(req.path) : undefined;
   if (file) {
-    const reaches = req.path === tillPage ? mesh.appliances().flatMap(({ origins }) => origins) : [];
+    const reaches = req.path === tillPage ? addressesFor(mesh.appliances(), env) : [];
     const types = req.path === clientModule ? { 'X-TypeScript-Types': '/client.d.ts' } : undefined;
     return withHeaders(respond(fileAnswer(file, reaches)), types);
   }
@@ -191,6 +198,12 @@ function serveUnrouted(
   if (req.method === 'OPTIONS') return respond({ status: 204, headers: { Allow: allow } });
   return respond(failure('method_not_allowed', `This address takes ${allow}.`), { Allow: allow });
 }
+
+/** Where the page of the till may go on: a header has no room for more. */
+const addressesFor = (appliances: readonly ShopAppliance[], { isFromHere }: Visit): string[] =>
+  appliances
+    .flatMap(({ origins, host }) => reachableUrls(origins, host, isFromHere === true))
+    .slice(0, servedOriginsMax);
 
 function mishap(error: Error, appliance: Appliance, log: Log): Failure {
   const now = appliance.readiness();
@@ -230,6 +243,7 @@ function respondProblem(problem: Failure, headers?: Readonly<Record<string, stri
   const status = statusOf(problem.code);
   const more: Record<string, string> = { ...headers };
   if (status === 401) more['WWW-Authenticate'] = 'Bearer realm="tillmesh"';
+  if (status === 426) more.Upgrade = 'websocket';
   if (status === 503) more['Retry-After'] = String(problem.facts?.retryAfter ?? 2);
   if (status === 429) more['Retry-After'] = String(problem.facts?.retryAfter ?? 60);
   // The rest of a message that is not read would have to be waited for.

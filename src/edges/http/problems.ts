@@ -46,6 +46,7 @@ export const problems = {
   // The caller
   credential_missing: { status: 401, title: 'Nobody is named who asks.' },
   credential_unknown: { status: 401, title: 'Who asks is not known here, or no longer.' },
+  credential_changed: { status: 401, title: 'Who asks is somebody else by now, or may do something else.' },
   session_ended: { status: 401, title: 'Who asks is no longer logged in.' },
   login_failed: { status: 401, title: 'The name or the password is not right.' },
   claim_code_wrong: { status: 401, title: 'This is not the claim code.' },

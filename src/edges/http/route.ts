@@ -7,7 +7,7 @@ import type { Command, Failure, Outcome } from '../../core/command.ts';
 import { failure } from '../../core/command.ts';
 import type { Json } from '../../core/json.ts';
 import { batchBodyBytesMax, bodyBytesMax } from '../../core/limits.ts';
-import type { Clock, Log, Random, Timers } from '../../ports.ts';
+import type { Clock, Log, Random } from '../../ports.ts';
 import { readBody } from './body.ts';
 import type { Claim } from './claim.ts';
 import type { Cookies } from './cookies.ts';
@@ -16,6 +16,7 @@ import type { Cursors } from './cursors.ts';
 import type { Limiter } from './limiter.ts';
 import type { Visit } from './origins.ts';
 import type { Passwords } from './passwords.ts';
+import type { Polls } from './polls.ts';
 import { type Reading, readBy } from './reading.ts';
 import type { Sessions } from './sessions.ts';
 import type { Talks } from './talks.ts';
@@ -43,9 +44,7 @@ export type Room = {
   readonly publicFiles: ReadonlyMap<string, PublicFile>;
   readonly waiters: Waiters;
   readonly talks: Talks;
-  readonly timers: Timers;
-  /** Fires when the server stops. */
-  readonly stopping: AbortSignal;
+  readonly polls: Polls;
   readonly openApiText: () => string;
 };
 
@@ -70,6 +69,8 @@ export type Call<Params, Query, Body> = {
   readonly visit: Visit;
   /** Why who asked would no longer be let in: for answers that take their time. */
   readonly refusalNow: () => Failure | undefined;
+  /** Who asks, as he would be let in now. */
+  readonly credentialNow: () => Credential | Failure;
   /** Runs a command, if who asked would still be let in; resolves after the fsync. */
   readonly execute: Execute;
 };
@@ -127,6 +128,7 @@ export type Incoming = {
   readonly credential: Credential;
   readonly visit: Visit;
   readonly refusalNow: () => Failure | undefined;
+  readonly credentialNow: () => Credential | Failure;
   params(): Record<string, string>;
   query(): Record<string, string>;
 };

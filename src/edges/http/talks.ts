@@ -2,7 +2,7 @@
 // src/realtime/README.md has the frames.
 
 import { type Failure, failure } from '../../core/command.ts';
-import { liveHeartbeatMs, readerTopicsMax } from '../../core/limits.ts';
+import { liveFramesWaitingMax, liveHeartbeatMs, readerTopicsMax } from '../../core/limits.ts';
 import type { Interest } from '../../realtime/message.ts';
 import type { PlaceFound, Realtime } from '../../realtime/realtime.ts';
 import type { Entry, Lost } from '../../realtime/stream.ts';
@@ -30,9 +30,6 @@ export type Talks = {
   open(caller: TalkWith): OpenTalk;
   counts(): { connections: number; totalConnections: number; subscriptions: number };
 };
-
-/** Frames of one client that are not yet looked at; whoever sends more at once does not mean well. */
-const framesWaitingMax = 64;
 
 type Parts = { readonly realtime: Realtime; readonly now: () => number; readonly broke: (error: unknown) => void };
 
@@ -73,7 +70,7 @@ function createTalk(
 
   say({ type: 'connected', cursor: realtime.cursorOf(start.place), userId: user, heartbeatMs: liveHeartbeatMs });
   if (start.lost) sayLost(start.lost, realtime.cursorOf(start.place));
-  const listener = realtime.listen(start.place, interest, {
+  const listener = realtime.listen(start, interest, {
     isReady: socket.isReady,
     entries(entries) {
       let taken = 0;
@@ -123,8 +120,8 @@ function createTalk(
     holder: credential.countedBy ?? credential.id,
     topicCount: () => interest.topics.size,
     frame(text) {
-      if (waiting >= framesWaitingMax) return socket.close(closeCodes.policy, 'too many frames at once');
       waiting += 1;
+      if (waiting === liveFramesWaitingMax) socket.pause();
       turn = turn
         .then(() => onFrame(text))
         .catch((error: unknown) => {
@@ -133,6 +130,7 @@ function createTalk(
         })
         .finally(() => {
           waiting -= 1;
+          if (waiting === liveFramesWaitingMax - 1) socket.readOn();
         });
     },
     drained: listener.resume,

@@ -47,13 +47,14 @@ export function createUpgradeListener(policy: UpgradePolicy, log: Log, { fetch, 
     const { headers } = request;
     const asked = { host: headers.host, origin: headers.origin, isTls: socket instanceof TLSSocket };
     const path = request.url?.split('?')[0];
-    const status = refusalOfUpgrade(asked, policy) ?? (path === livePath ? undefined : 404);
+    const isOdd = path !== livePath ? 404 : request.method !== 'GET' ? 405 : undefined;
+    const status = refusalOfUpgrade(asked, policy) ?? isOdd;
     // Errors of a socket that is ended anyway are no news; who takes it over sees to them himself.
     const ignore = (): void => {};
     socket.on('error', ignore);
     if (status !== undefined) {
       log.debug('refused an upgrade', { status });
-      return end(socket, status, {}, '');
+      return end(socket, status, status === 405 ? { Allow: 'GET, HEAD' } : {}, '');
     }
     const offer = readOffer(headers['sec-websocket-protocol']);
     let open: OpenTalk | undefined;
@@ -77,16 +78,18 @@ export function createUpgradeListener(policy: UpgradePolicy, log: Log, { fetch, 
 }
 
 /** What the app looks at: who asks, from where, for what. A token among the subprotocols is one like any other. */
-function requestOf({ url = '/', method = 'GET', headers }: IncomingMessage, isTls: boolean, token?: string): Request {
+function requestOf({ url = '/', headers }: IncomingMessage, isTls: boolean, token?: string): Request {
   const kept = new Headers();
   for (const name of ['authorization', 'cookie', 'origin', 'host', 'sec-fetch-site']) {
     const value = headers[name];
     if (typeof value === 'string') kept.set(name, value);
   }
-  if (token !== undefined && !kept.has('authorization')) kept.set('authorization', `Bearer ${token}`);
+  // What no header takes is no token of ours, and is refused as such.
+  const shown = token !== undefined && /^[\x21-\x7e]+$/.test(token) ? token : 'malformed';
+  if (token !== undefined && !kept.has('authorization')) kept.set('authorization', `Bearer ${shown}`);
   const base = `${isTls ? 'https' : 'http'}://localhost`;
   const path = url.startsWith('/') ? url.replace(/^\/+/, '/') : '/';
-  return new Request(new URL(path, base), { method: method === 'GET' ? 'GET' : 'HEAD', headers: kept });
+  return new Request(new URL(path, base), { headers: kept });
 }
 
 const livePath = '/ws';

@@ -5,6 +5,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
+import { firstOfMost } from '../../core/crowd.ts';
 import {
   closingMs,
   liveFrameBytesMax,
@@ -18,7 +19,7 @@ import { closeCodes, type OpenTalk, type Talk } from '../../realtime/talk.ts';
 export type LiveSockets = {
   /** Takes the socket over. `protocol`: of those that the client offered. */
   accept(request: IncomingMessage, socket: Duplex, head: Buffer, protocol: string | undefined, open: OpenTalk): void;
-  /** Tells everybody that we stop; whoever does not end by himself is ended. */
+  /** Tells everybody that we stop, and takes nobody any more; whoever does not end by himself is ended. */
   closeAll(): void;
 };
 
@@ -30,12 +31,14 @@ const webSocketOptions = {
   perMessageDeflate: false,
   closeTimeout: closingMs,
   clientTracking: false,
+  // Ours looks whether what was answered before is taken.
+  autoPong: false,
 } as const;
 
 type Client = { readonly webSocket: WebSocket; readonly talk: Talk; isAlive: boolean };
 
 /** Unread beyond this it is ended: frames that answer its own come on top of what it is told. */
-const unreadBytesMax = 4 * liveSocketBytesMax;
+const unreadBytesMax = 2 * liveSocketBytesMax;
 
 export function createLiveSockets(timers: Timers, socketsMax = liveSocketsMax): LiveSockets {
   const clients = new Set<Client>();
@@ -45,6 +48,7 @@ export function createLiveSockets(timers: Timers, socketsMax = liveSocketsMax): 
     handleProtocols: (offered) => offered.values().next().value ?? false,
   });
   let isBeating = false;
+  let isClosed = false;
 
   function beatLater(): void {
     if (isBeating) return;
@@ -65,10 +69,7 @@ export function createLiveSockets(timers: Timers, socketsMax = liveSocketsMax): 
   }
 
   function makeRoom(): void {
-    if (clients.size < socketsMax) return;
-    const groups = [...Map.groupBy(clients, ({ talk }) => talk.holder).values()];
-    const most = Math.max(...groups.map(({ length }) => length));
-    const [oldest] = groups.find(({ length }) => length === most) ?? [];
+    const oldest = clients.size < socketsMax ? undefined : firstOfMost(clients, ({ talk }) => talk.holder);
     if (!oldest) return;
     // Its place is free at once, however long it takes to hear of it.
     clients.delete(oldest);
@@ -100,6 +101,8 @@ export function createLiveSockets(timers: Timers, socketsMax = liveSocketsMax): 
         }
       },
       isReady: () => isReady,
+      pause: () => webSocket.pause(),
+      readOn: () => webSocket.resume(),
       close: (code, reason) => webSocket.close(code, reason),
     });
     const client: Client = { webSocket, talk, isAlive: true };
@@ -107,8 +110,13 @@ export function createLiveSockets(timers: Timers, socketsMax = liveSocketsMax): 
     webSocket.on('pong', () => {
       client.isAlive = true;
     });
+    webSocket.on('ping', (data) => {
+      if (webSocket.bufferedAmount > unreadBytesMax) webSocket.terminate();
+      else webSocket.pong(data);
+    });
     webSocket.on('message', (data: Buffer, isBinary) => {
-      client.isAlive = true;
+      // Whoever says something and takes nothing is as good as gone.
+      if (isReady) client.isAlive = true;
       if (isBinary) webSocket.close(closeCodes.binary, 'frames are texts of JSON');
       else if (clients.has(client)) talk.frame(data.toString());
     });
@@ -122,11 +130,13 @@ export function createLiveSockets(timers: Timers, socketsMax = liveSocketsMax): 
 
   return {
     accept(request, socket, head, protocol, open) {
+      if (isClosed) return void socket.destroy();
       if (protocol === undefined) delete request.headers['sec-websocket-protocol'];
       else request.headers['sec-websocket-protocol'] = protocol;
       server.handleUpgrade(request, socket, head, (webSocket) => serve(webSocket, socket, open));
     },
     closeAll() {
+      isClosed = true;
       for (const { webSocket, talk } of clients) {
         talk.ended();
         webSocket.close(closeCodes.stopping, 'the appliance stops');

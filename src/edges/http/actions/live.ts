@@ -2,10 +2,9 @@
 
 import { z } from '@hono/zod-openapi';
 import { type Failure, failure } from '../../../core/command.ts';
-import { answerBytesMax, feedWaitersMax, liveSocketsMax } from '../../../core/limits.ts';
+import { answerBytesMax } from '../../../core/limits.ts';
 import type { Audience, Interest } from '../../../realtime/message.ts';
 import { typeOfUpdates } from '../../../realtime/message.ts';
-import type { PlaceFound } from '../../../realtime/realtime.ts';
 import type { Entry, Lost, Place } from '../../../realtime/stream.ts';
 import { reachableUrls } from '../appliance-urls.ts';
 import { type Credential, userIdOf } from '../credentials.ts';
@@ -22,6 +21,20 @@ const interestOf = (credential: Credential, topics: readonly string[] = []): Int
   topics: new Set(topics),
 });
 
+const credentialChanged = failure(
+  'credential_changed',
+  'Ask again: what this credential may hear and say was changed.',
+);
+
+/** Who listens does so as he came: with another role, or as another user's till, he comes anew. */
+const refusalOfListener =
+  (credential: Credential, credentialNow: () => Credential | Failure) => (): Failure | undefined => {
+    const found = credentialNow();
+    if (!('role' in found)) return found;
+    const isSame = found.role === credential.role && userIdOf(found) === userIdOf(credential);
+    return isSame ? undefined : credentialChanged;
+  };
+
 const webSocket = route({
   method: 'get',
   path: '/ws',
@@ -36,7 +49,7 @@ const webSocket = route({
   }),
   answers: { 101: { description: 'Switched to WebSocket.' } },
   problems: ['query_malformed', 'cursor_malformed', 'upgrade_required'],
-  run: ({ query, credential, visit, refusalNow }, room) => {
+  run: ({ query, credential, visit, credentialNow }, room) => {
     if (!visit.upgrade) return failure('upgrade_required', 'Ask with Upgrade: websocket, or poll /api/sync/poll.');
     const start = room.appliance.realtime.placeOf(query.after);
     if (!start.ok) return start;
@@ -47,7 +60,7 @@ const webSocket = route({
         credential,
         topics: query.topics ?? [],
         start,
-        refusalNow,
+        refusalNow: refusalOfListener(credential, credentialNow),
         take: () => limiter.take(caller, visit.address ?? 'unknown', false),
         send: (message) => send(room, credential, message),
       }),
@@ -71,8 +84,8 @@ const poll = route({
     wait: requests.wait,
   }),
   answers: { 200: { description: 'What there is.', schema: live.polled } },
-  problems: ['query_malformed', 'cursor_malformed', 'too_many_waiting'],
-  run: ({ query, credential, request, refusalNow }, room) => {
+  problems: ['query_malformed', 'cursor_malformed', 'credential_changed'],
+  run: ({ query, credential, request, credentialNow }, room) => {
     const { realtime } = room.appliance;
     const start = realtime.placeOf(query.since);
     if (!start.ok) return start;
@@ -80,45 +93,16 @@ const poll = route({
     const first = realtime.read(start.place, interest);
     const lost = start.lost ?? first.lost;
     if (first.entries.length > 0 || lost || !query.wait) return pollAnswer(room, first.place, first.entries, lost);
-    const asker = { gone: request.signal, refusalNow };
-    return waitFor(room, { ok: true, place: first.place }, interest, query.wait * 1000, asker);
+    const asker = {
+      holder: credential.countedBy ?? credential.id,
+      gone: request.signal,
+      refusalNow: refusalOfListener(credential, credentialNow),
+    };
+    return room.polls
+      .wait(first.place, interest, query.wait * 1000, asker)
+      .then((heard) => (heard.ok ? pollAnswer(room, heard.place, heard.entries, heard.lost) : heard));
   },
 });
-
-type Asker = { readonly gone: AbortSignal; readonly refusalNow: () => Failure | undefined };
-
-/** Until something comes, or time is up, or nobody wants it any more. */
-function waitFor(room: Room, start: PlaceFound, interest: Interest, waitMs: number, asker: Asker) {
-  const { timers, stopping } = room;
-  const { realtime } = room.appliance;
-  if (realtime.listening() >= feedWaitersMax + liveSocketsMax) {
-    return failure('too_many_waiting', 'Ask again in some seconds, or without wait.');
-  }
-  return new Promise<Answer | Failure>((resolve) => {
-    const finish = (answer: Answer | Failure): void => {
-      listener.end();
-      timer.cancel();
-      asker.gone.removeEventListener('abort', giveUp);
-      stopping.removeEventListener('abort', giveUp);
-      resolve(answer);
-    };
-    const giveUp = (): void => finish(pollAnswer(room, listener.place(), []));
-    const listener = realtime.listen(start.place, interest, {
-      isReady: () => true,
-      entries(entries) {
-        finish(pollAnswer(room, listener.place(), entries));
-        return entries.length;
-      },
-      lost: (lost) => finish(pollAnswer(room, listener.place(), [], lost)),
-      refusalNow: asker.refusalNow,
-      refused: finish,
-    });
-    const timer = timers.after(waitMs, giveUp);
-    asker.gone.addEventListener('abort', giveUp);
-    stopping.addEventListener('abort', giveUp);
-    if (asker.gone.aborted || stopping.aborted) giveUp();
-  });
-}
 
 /** Large messages make a shorter page, which ends where the last of them stands. */
 function pollAnswer({ appliance }: Room, place: Place, entries: readonly Entry[], lost?: Lost): Answer {

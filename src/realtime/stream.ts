@@ -12,7 +12,7 @@ export type Place = { readonly feed: string; readonly number: number };
 
 /** `place` is the one after it, and `cursor` its text. */
 export type Entry = { readonly place: Place; readonly cursor: string } & (
-  | { readonly kind: 'change'; readonly change: Change; readonly section: Section }
+  | { readonly kind: 'change'; readonly id: string; readonly change: Change; readonly section: Section }
   | { readonly kind: 'message'; readonly message: LiveMessage }
 );
 
@@ -77,7 +77,9 @@ export function createStream(feed: Feed, queues: Queues, instanceOf: () => strin
     if (!page?.ok) return { entries: [], next: { feed: after, number }, atEnd: false };
     const entries = page.changes.map((change): Entry => {
       const place = { feed: change.cursor, number };
-      return { kind: 'change', change, section: sectionOf(change), place, cursor: cursorOf(place) };
+      // Also where books were put back to before, no two changes have one id.
+      const id = `${change.cursor}.${instanceOf()}`;
+      return { kind: 'change', id, change, section: sectionOf(change), place, cursor: cursorOf(place) };
     });
     return { entries, next: { feed: page.next, number }, atEnd: page.atEnd };
   }

@@ -178,6 +178,8 @@ function noteStart(statements: Statements, config: OpenConfig): undefined {
     const wanted = known + 1 + Math.floor(config.chance * epochChoices);
     writeMeta(statements, 'epoch', Math.min(wanted, epochMax));
     writeMeta(statements, 'copied_at_start', starts);
+    // What came after here may have been something else: a cursor of then would skip what comes now.
+    writeMeta(statements, 'feed_id', config.newFeedId);
   }
   statements.commit.run();
 }

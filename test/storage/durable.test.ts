@@ -28,13 +28,17 @@ describe('B2 an older copy', () => {
     const { folder, signer, replicaId } = first;
     const again = openBooks({ folder, signer, config: { ...config, starts: 2 } });
     expect(again.storage.state().epoch).toBe(1);
+    // A restart in order keeps the cursors of whoever follows what changes.
+    expect(again.storage.feedId()).toBe(first.storage.feedId());
     again.close();
     cpSync(first.path, `${first.path}-copy`);
     renameSync(`${first.path}-copy`, first.path);
     // Fit in number of starts, as a backup made in the middle of a run is.
     const wroteUpTo = { origin: `${replicaId}.7`, number: 0 };
-    const copy = openBooks({ folder, signer, config: { ...config, starts: 3, epoch: 5, wroteUpTo } });
+    const newFeedId = 'another';
+    const copy = openBooks({ folder, signer, config: { ...config, starts: 3, epoch: 5, wroteUpTo, newFeedId } });
     expect(copy.storage.state().epoch).toBe(8);
+    expect(copy.storage.feedId()).toBe(newFeedId);
   });
 });
 

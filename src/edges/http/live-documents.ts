@@ -23,12 +23,11 @@ export function entryText(entry: Entry): string {
   return text;
 }
 
-/** Its id is its cursor: where it stands in the feed of this appliance. */
-function changeText({ change, section, cursor }: Entry & { kind: 'change' }): string {
+function changeText({ id: messageId, change, section, cursor }: Entry & { kind: 'change' }): string {
   const { id, kind, record } = changeDocument(change);
   const payload = { section, id, kind, data: record ?? { id, deleted: true } };
   return JSON.stringify({
-    id: change.cursor,
+    id: messageId,
     type: 'data.updated',
     payload,
     timestamp: change.at,

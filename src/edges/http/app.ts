@@ -4,11 +4,8 @@
 import { type Context, Hono } from 'hono';
 import type { Appliance } from '../../appliance.ts';
 import { type Failure, failure, type Outcome } from '../../core/command.ts';
-import { servedOriginsMax } from '../../core/limits.ts';
-import type { ShopAppliance } from '../../mesh/mesh.ts';
 import type { Clock, Log, Random, Timers } from '../../ports.ts';
-import { clientModule, fileAnswer, tillPage } from './actions/about.ts';
-import { reachableUrls } from './appliance-urls.ts';
+import { fileAnswer } from './actions/about.ts';
 import type { Claim } from './claim.ts';
 import { createCookies } from './cookies.ts';
 import { type Cors, createCors } from './cors.ts';
@@ -81,7 +78,7 @@ export function createHttpApp(appliance: Appliance, options: HttpOptions): HttpA
   for (const route of routes) {
     app.on(route.method.toUpperCase(), honoPath(route.path), (context) => serve(route, context, room, gate));
   }
-  app.notFound((context) => serveUnrouted(context, options.publicFiles, appliance));
+  app.notFound((context) => serveUnrouted(context, options.publicFiles));
   app.onError((error) => respond(mishap(error, appliance, options.log)));
   return app;
 }
@@ -170,26 +167,16 @@ function refusalOf({ access }: Route, { role }: Credential): Failure | undefined
   return undefined;
 }
 
-const withCors = (response: Response, cors: Cors, request: Request): Response =>
-  withHeaders(response, cors.headersFor(request.headers.get('origin')));
-
-function withHeaders(response: Response, headers: Readonly<Record<string, string>> = {}): Response {
-  for (const [name, value] of Object.entries(headers)) response.headers.set(name, value);
+function withCors(response: Response, cors: Cors, request: Request): Response {
+  const headers = cors.headersFor(request.headers.get('origin'));
+  for (const [name, value] of Object.entries(headers ?? {})) response.headers.set(name, value);
   return response;
 }
 
 /** No route: a file of the page, another method than the address takes, or nothing. */
-function serveUnrouted(
-  { req, env }: AppContext,
-  files: ReadonlyMap<string, PublicFile>,
-  { mesh }: Pick<Appliance, 'mesh'>,
-): Response {
+function serveUnrouted({ req }: AppContext, files: ReadonlyMap<string, PublicFile>): Response {
   const file = req.method === 'GET' || req.method === 'HEAD' ? files.get(req.path) : undefined;
-  if (file) {
-    const reaches = req.path === tillPage ? addressesFor(mesh.appliances(), env) : [];
-    const types = req.path === clientModule ? { 'X-TypeScript-Types': '/client.d.ts' } : undefined;
-    return withHeaders(respond(fileAnswer(file, reaches)), types);
-  }
+  if (file) return respond(fileAnswer(req.path, file));
   const methods = methodsAt(req.path);
   if (methods.length === 0) {
     return respond(failure('route_unknown', 'Nothing is served here; /openapi.json lists what is.'));
@@ -198,12 +185,6 @@ function serveUnrouted(
   if (req.method === 'OPTIONS') return respond({ status: 204, headers: { Allow: allow } });
   return respond(failure('method_not_allowed', `This address takes ${allow}.`), { Allow: allow });
 }
-
-/** Where the page of the till may go on: a header has no room for more. */
-const addressesFor = (appliances: readonly ShopAppliance[], { isFromHere }: Visit): string[] =>
-  appliances
-    .flatMap(({ origins, host }) => reachableUrls(origins, host, isFromHere === true))
-    .slice(0, servedOriginsMax);
 
 function mishap(error: Error, appliance: Appliance, log: Log): Failure {
   const now = appliance.readiness();

@@ -61,7 +61,7 @@ const page = route({
   problems: ['route_unknown'],
   run: (_call, { publicFiles }) => {
     const file = publicFiles.get('/index.html');
-    return file ? fileAnswer(file) : failure('route_unknown', 'This appliance was built without its page.');
+    return file ? fileAnswer('/', file) : failure('route_unknown', 'This appliance was built without its page.');
   },
 });
 
@@ -84,16 +84,24 @@ const certificate = route({
   },
 });
 
-/** A file of the page. It can load from here alone, speak to nobody but us and `reaches`, and be framed nowhere. */
-export const fileAnswer = (file: PublicFile, reaches: readonly string[] = []): Answer => ({
+/** A file of the page. It can load from here alone, and be framed nowhere. */
+export const fileAnswer = (path: string, file: PublicFile): Answer => ({
   status: 200,
   content: { type: file.contentType, bytes: file.bytes },
-  headers: { ...pageHeaders, 'Content-Security-Policy': policyFor(reaches) },
+  headers: {
+    ...pageHeaders,
+    'Content-Security-Policy': policyFor(path === tillPage ? anyAppliance : "'self'"),
+    ...(path === clientModule && { 'X-TypeScript-Types': '/client.d.ts' }),
+  },
 });
 
-/** Origins of the shop's appliances: the till's page goes on at another one when its own is off. */
-export const tillPage = '/till.html';
-export const clientModule = '/client.js';
+/**
+ * The till's page goes on at another appliance when its own is off, at whatever address that has by then: one that came, or
+ * moved, after the page was loaded is not known to its policy.
+ */
+const tillPage = '/till.html';
+const anyAppliance = "'self' http: https: ws: wss:";
+const clientModule = '/client.js';
 
 const pageHeaders = {
   'Cache-Control': 'no-cache',
@@ -101,11 +109,7 @@ const pageHeaders = {
   'Cross-Origin-Opener-Policy': 'same-origin',
 };
 
-/** Addresses of IPv6 have no form in a policy (CSP3, host-source). */
-function policyFor(reaches: readonly string[]): string {
-  const named = reaches.filter((origin) => /^https?:\/\/[\w.-]+:?[0-9]*$/.test(origin));
-  const connect = ["'self'", ...named.flatMap((origin) => [origin, origin.replace(/^http/, 'ws')])].join(' ');
-  return `default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src ${connect}; base-uri 'none'; form-action 'self'; frame-ancestors 'none'`;
-}
+const policyFor = (connect: string): string =>
+  `default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src ${connect}; base-uri 'none'; form-action 'self'; frame-ancestors 'none'`;
 
 export const aboutRoutes: readonly Route[] = [health, readiness, version, openApi, certificate, page];

@@ -8,6 +8,7 @@ const texts = {
         ? 'Forget the token of this till?'
         : `Forget the token? Sales not sent yet: ${count}. They stay on this device, and are sent when a token is entered here.`,
     priceMalformed: 'A price such as 4.90, please.',
+    priceIsLikeBarcode: 'This looks like a barcode. If it is the price, end it with a decimal point.',
     discardSure: 'Forget this sale? It is in the books of no appliance.',
     sentByItself: 'It is sent again by itself.',
     unknown: (barcode) => `Unknown: ${barcode}`,
@@ -47,6 +48,7 @@ const texts = {
     quantity: 'Quantité',
     price: 'Prix',
     priceMalformed: 'Un prix comme 4,90, s’il vous plaît.',
+    priceIsLikeBarcode: 'On dirait un code-barres. Si c’est bien le prix, terminez-le par une virgule.',
     remove: 'Retirer',
     total: 'Total',
     sell: 'Vendre',

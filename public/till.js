@@ -3,6 +3,7 @@
 // Text that comes from outside is set as text, never as HTML.
 
 import { getConnectionManager } from '/client.js';
+import { amountOf, decimal, isLikeBarcode, minorUnits, money, totalOf } from '/till-money.js';
 import { language, text } from '/till-texts.js';
 
 // 1. The connection. One call; the page was served by an appliance, so no address is needed.
@@ -25,7 +26,7 @@ function disconnect() {
 }
 
 /** Called at once, and whenever something changes. */
-function showState({ state, transport, appliance, isAway, pending, rejected, isOutboxDurable, trouble }) {
+function showState({ state, transport, appliance, isAway, pending, isOutboxDurable, trouble }) {
   // What we showed before may be old: changes are told from the moment on at which we are connected.
   if (state === 'online' && byId('state').dataset.state !== 'online') readAnew();
   const place = appliance === null ? '' : new URL(appliance).host;
@@ -36,7 +37,7 @@ function showState({ state, transport, appliance, isAway, pending, rejected, isO
   // The most urgent one, as a sentence of the client's own.
   say('trouble', isOutboxDurable && trouble ? trouble : '');
   say('not-durable', isOutboxDurable ? '' : text.notDurable);
-  showRejected(rejected);
+  showRejected();
 }
 
 /** What the appliances tell, as it happens. */
@@ -45,9 +46,8 @@ function hear(message) {
   if (message.type !== 'data.updated') return;
   const { section, id, kind, data } = message.payload;
   if (section === 'stock' && kind !== 'deleted') showLevel(id, data.onHand);
-  if (section === 'products')
-    for (const known of products.values())
-      if (known.product?.id === id) known.product = kind === 'deleted' || data.archived ? null : data;
+  // It may have other barcodes now, or be sold no more: the next scan asks. What we were told is for when nobody answers.
+  if (section === 'products') doubt(id, kind === 'deleted' ? null : data);
 }
 
 // 2. Selling. A sale is never refused here: not for a product that nobody knows, and not while no appliance answers.
@@ -110,14 +110,22 @@ function showLastSale() {
 }
 
 /** Tickets that an appliance refused hold up no others; they wait here for a person. */
-function showRejected(count) {
-  byId('refused').hidden = count === 0;
+function showRejected() {
   const tickets = manager.rejected();
   const key = tickets.map(({ ticket, rejectedAt }) => `${ticket.id} ${rejectedAt}`).join();
-  // Drawn anew only when it differs: whoever is on one of the buttons stays there.
+  // Drawn anew only when it differs.
   if (key === byId('rejected').dataset.key) return;
   byId('rejected').dataset.key = key;
-  byId('rejected').replaceChildren(...tickets.map(rejectedRow));
+  const button = document.activeElement?.closest('#rejected button');
+  const [before, rows] = [[...byId('rejected').children], tickets.map(rejectedRow)];
+  byId('rejected').replaceChildren(...rows);
+  if (button) {
+    // Whoever is on a button stays on that of the same sale; when it is gone, of the next one.
+    const left = button.closest('li');
+    const row = rows.find(({ dataset }) => dataset.ticket === left.dataset.ticket) ?? rows[before.indexOf(left)];
+    (row?.querySelector(`.${button.className}`) ?? byId('barcode')).focus();
+  }
+  byId('refused').hidden = tickets.length === 0;
 }
 
 function rejectedRow({ ticket, code, detail, isFinal }) {
@@ -125,6 +133,7 @@ function rejectedRow({ ticket, code, detail, isFinal }) {
   row.dataset.ticket = ticket.id;
   row.dataset.code = code;
   row.querySelector('.what').textContent = ticket.number ?? ticket.id;
+  nameEach(row.querySelectorAll('button'), ticket.number ?? ticket.id);
   row.querySelector('.why').textContent = isFinal ? detail : `${detail} ${text.sentByItself}`;
   row.querySelector('.retry').addEventListener('click', () => manager.retry(ticket.id));
   row.querySelector('.discard').addEventListener('click', () => {
@@ -137,6 +146,7 @@ function rejectedRow({ ticket, code, detail, isFinal }) {
 
 /** By barcode, `{product, isCurrent}`: for when no appliance answers, and to ask no more than needed. */
 const products = new Map();
+let doubtCount = 0;
 const basket = [];
 let lastCurrency = 'EUR';
 
@@ -149,21 +159,30 @@ async function scan(barcode) {
   else basket.push(newLine(barcode, product));
   showBasket();
   // Without a price the person has to type one: the way there should be short.
-  const unpriced = basket.find(({ unitPrice }) => unitPrice === null);
-  unpriced?.row.querySelector('.price').focus();
+  const unpriced = basket.find(({ unitPrice }) => unitPrice === null)?.row.querySelector('.price');
+  unpriced?.focus();
+  unpriced?.select();
   if (product) showStockOf(product);
 }
 
-/** Null for what nobody knows. What we have is kept current by `data.updated`, until a `resync` says otherwise. */
+/** Null for what nobody knows. What we have is current until a `data.updated` or a `resync` casts doubt on it. */
 async function productOf(barcode) {
-  const known = products.get(barcode);
-  if (known?.isCurrent) return known.product;
+  if (products.get(barcode)?.isCurrent) return products.get(barcode).product;
+  const countBefore = doubtCount;
   const answer = await ask(`/api/v1/products?barcode=${encodeURIComponent(barcode)}`);
-  if (answer === null) return known?.product ?? null;
+  if (answer === null) return products.get(barcode)?.product ?? null;
   const product = answer.data.find(({ archived }) => !archived) ?? null;
-  // What is unknown is asked for again next time: somebody may make it.
-  products.set(barcode, { product, isCurrent: product !== null });
+  // What is unknown is asked for again next time: somebody may make it. So is what was doubted while we asked.
+  products.set(barcode, { product, isCurrent: product !== null && doubtCount === countBefore });
   return product;
+}
+
+/** Of one product, of which we may have been told how it is now; or of all of them. */
+function doubt(id = null, told = null) {
+  doubtCount++;
+  for (const known of products.values())
+    if (id === null || known.product?.id === id)
+      Object.assign(known, { isCurrent: false, product: told ?? known.product });
 }
 
 /** A product in another currency than the rest of the basket has no price there: it is typed, as for an unknown one. */
@@ -228,7 +247,7 @@ function showLevel(id, onHand) {
 
 /** Some changes will not be told to us: we look at how things are now. */
 function readAnew() {
-  for (const known of products.values()) known.isCurrent = false;
+  doubt();
   for (const id of stockRows.keys()) readLevel(id);
 }
 
@@ -245,13 +264,12 @@ function newRow(line) {
   const row = fromTemplate('basket-line');
   row.querySelector('.name').textContent = line.isKnown ? line.name : text.unknown(line.barcode);
   const price = row.querySelector('.price');
-  // Each line has the same fields: who does not see the page hears of which product.
-  for (const element of row.querySelectorAll('input, button'))
-    element.setAttribute('aria-label', `${(element.closest('label') ?? element).textContent.trim()}: ${line.name}`);
+  nameEach(row.querySelectorAll('input, button'), line.name);
   price.value = line.unitPrice === null ? '' : decimal(line.unitPrice, line.currency);
   price.addEventListener('input', () => {
     line.unitPrice = minorUnits(price.value, line.currency);
-    price.setCustomValidity(line.unitPrice === null ? text.priceMalformed : '');
+    const wrong = isLikeBarcode(price.value) ? text.priceIsLikeBarcode : text.priceMalformed;
+    price.setCustomValidity(line.unitPrice === null ? wrong : '');
     showFigures();
   });
   const quantity = row.querySelector('.quantity');
@@ -273,37 +291,19 @@ function showFigures() {
   byId('total').textContent = money(totalOf(basket), basket[0]?.currency ?? lastCurrency);
 }
 
-// 6. Money is in minor units, 490 for 4.90; how many there are to one is the currency's: 100 for EUR, 1 for JPY.
-
-const amountOf = ({ quantity, unitPrice }) => Math.round(quantity * (unitPrice ?? 0));
-const totalOf = (lines) => lines.reduce((sum, line) => sum + amountOf(line), 0);
-
-const moneyFormat = (currency) => new Intl.NumberFormat(language, { style: 'currency', currency });
-const decimalsOf = (currency) => moneyFormat(currency).resolvedOptions().maximumFractionDigits;
-const money = (amount, currency) => moneyFormat(currency).format(amount / 10 ** decimalsOf(currency));
-
-/** As it stands in a field, ready to be typed over. */
-const decimal = (amount, currency) => {
-  const [minimumFractionDigits, useGrouping] = [decimalsOf(currency), false];
-  return new Intl.NumberFormat(language, { minimumFractionDigits, useGrouping }).format(
-    amount / 10 ** minimumFractionDigits,
-  );
-};
-
-/** Of a price as people type it, with point or comma; null for anything else. */
-function minorUnits(typed, currency) {
-  const [, whole, part = ''] = /^\s*(\d{1,9})(?:[.,](\d*))?\s*$/.exec(typed) ?? [];
-  if (whole === undefined || part.length > decimalsOf(currency)) return null;
-  return Number(whole + part.padEnd(decimalsOf(currency), '0'));
-}
-
-// 7. The page itself.
+// 6. The page itself.
 
 const byId = (id) => document.getElementById(id);
 
 /** Only when it differs: screen readers say aloud what is set. */
 function say(id, words) {
   if (byId(id).textContent !== words) byId(id).textContent = words;
+}
+
+/** Each row has the same fields and buttons: who does not see the page hears of what. */
+function nameEach(elements, what) {
+  for (const element of elements)
+    element.setAttribute('aria-label', `${(element.closest('label') ?? element).textContent.trim()}: ${what}`);
 }
 
 const fromTemplate = (id) => byId(id).content.firstElementChild.cloneNode(true);
@@ -343,23 +343,33 @@ let turn = Promise.resolve();
 const inTurn = (act) => {
   turn = turn.then(act).catch(console.error);
 };
-byId('scan').addEventListener('submit', (event) => {
-  event.preventDefault();
+function scanTyped() {
   const barcode = byId('barcode').value.trim();
   byId('barcode').value = '';
   if (barcode !== '') inTurn(() => scan(barcode));
+}
+function sellAll() {
+  // A barcode without its Enter lies on the counter, too.
+  scanTyped();
+  inTurn(sell);
+}
+byId('scan').addEventListener('submit', (event) => {
+  event.preventDefault();
+  scanTyped();
 });
 byId('basket').addEventListener('keydown', (event) => {
   if (event.key !== 'Enter' || event.ctrlKey || !event.target.matches('input')) return;
   // Back to the scanner: it does not sell. The rest of the key stroke must not arrive there.
   event.preventDefault();
-  byId('barcode').focus();
+  if (event.target.reportValidity()) byId('barcode').focus();
 });
-byId('sell').addEventListener('click', () => inTurn(sell));
+// What is refused is typed over, or it would be the beginning of what is typed next.
+byId('basket').addEventListener('invalid', (event) => event.target.select(), true);
+byId('sell').addEventListener('click', sellAll);
 addEventListener('keydown', (event) => {
   if (event.key !== 'Enter' || !event.ctrlKey || byId('counter').hidden) return;
   event.preventDefault();
-  inTurn(sell);
+  sellAll();
 });
 
 translate();

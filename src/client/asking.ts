@@ -20,6 +20,8 @@ export type Question = {
   readonly json?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
   readonly timeoutMs?: number;
+  /** Of somebody who may be a stranger: neither token nor cookies go there. */
+  readonly isAnonymous?: boolean;
   readonly signal?: AbortSignal;
 };
 
@@ -37,6 +39,8 @@ export type Asking = {
 
 /** An appliance on a LAN answers in a hundredth of this. */
 export const answerMsMax = 5_000;
+/** More than a page reads at a time. */
+const begunMax = 100;
 const safeMethods = ['GET', 'HEAD', 'OPTIONS'];
 const csrfHeader = 'x-csrf-token';
 
@@ -46,6 +50,8 @@ export function createAsking(environment: Environment, token: string | undefined
   /** What a page's session wants to see beside its cookie when something is changed. */
   let csrfToken: string | undefined;
   const underWay = new Set<AbortController>();
+  /** Of answers whose body may not have come to its end; nothing tells. */
+  const begun: AbortController[] = [];
   let isClosed = false;
 
   async function request(address: string, path: string, init: RequestInit): Promise<Response> {
@@ -59,6 +65,8 @@ export function createAsking(environment: Environment, token: string | undefined
     } finally {
       cancel();
       underWay.delete(controller);
+      begun.push(controller);
+      if (begun.length > begunMax) begun.shift();
     }
   }
 
@@ -69,12 +77,17 @@ export function createAsking(environment: Environment, token: string | undefined
     const isChange = !safeMethods.includes((init.method ?? 'GET').toUpperCase());
     const isOfSession = token === undefined && environment.isPage && isChange && !headers.has(csrfHeader);
     if (isOfSession) headers.set(csrfHeader, await csrfTokenFor(url, signal));
-    const startedAt = environment.monotonic();
-    const response = await environment.fetch(url, { credentials, ...init, headers, signal });
-    answeredAt = environment.now();
-    if (!isPatient(url)) rttMs = environment.monotonic() - startedAt;
+    const response = await timed(url, { credentials, ...init, headers }, signal);
     // Perhaps another session by now: its token is asked for the next time.
     if (isOfSession && response.status === 403) csrfToken = undefined;
+    return response;
+  }
+
+  async function timed(url: string, init: RequestInit, signal: AbortSignal): Promise<Response> {
+    const startedAt = environment.monotonic();
+    const response = await environment.fetch(url, { credentials: 'omit', ...init, signal });
+    answeredAt = environment.now();
+    if (!isPatient(url)) rttMs = environment.monotonic() - startedAt;
     return response;
   }
 
@@ -88,7 +101,7 @@ export function createAsking(environment: Environment, token: string | undefined
   }
 
   async function ask(url: string, question: Question = {}): Promise<Answer> {
-    const { method = 'GET', json, headers = {}, timeoutMs = answerMsMax, signal } = question;
+    const { method = 'GET', json, headers = {}, timeoutMs = answerMsMax, isAnonymous = false, signal } = question;
     if (signal?.aborted) return { ok: false, reason: 'aborted' };
     const controller = new AbortController();
     underWay.add(controller);
@@ -99,7 +112,8 @@ export function createAsking(environment: Environment, token: string | undefined
     try {
       const body = json === undefined ? undefined : JSON.stringify(json);
       const init: RequestInit = { method, body, headers: { ...content, ...headers }, redirect: 'error' };
-      const response = await send(url, { ...init, cache: 'no-store' } as RequestInit, controller.signal);
+      const fresh = { ...init, cache: 'no-store' } as RequestInit;
+      const response = await (isAnonymous ? timed : send)(url, fresh, controller.signal);
       const text = await response.text();
       return {
         ok: true,
@@ -118,7 +132,8 @@ export function createAsking(environment: Environment, token: string | undefined
 
   function close(): void {
     isClosed = true;
-    for (const controller of underWay) controller.abort(new DOMException('The connection was closed.', 'AbortError'));
+    for (const controller of [...underWay, ...begun])
+      controller.abort(new DOMException('The connection was closed.', 'AbortError'));
   }
 
   return { ask, request, rttMs: () => rttMs, answeredAt: () => answeredAt, close };

@@ -13,7 +13,7 @@ import { createOutbox } from './outbox.ts';
 import { createSender } from './sender.ts';
 import type { Settings } from './settings.ts';
 import { levelOf, stateOf } from './standing.ts';
-import { rejectedTicket } from './ticket.ts';
+import { rejectedTicket, terminalIdOf } from './ticket.ts';
 import { uuidV7 } from './uuid.ts';
 import { createWhereabouts } from './whereabouts.ts';
 
@@ -44,7 +44,7 @@ export function createConnectionManager(
   let isTelling = false;
 
   const asking = createAsking(environment, settings.token);
-  const outbox = createOutbox(environment, settings.outbox, {
+  const outbox = createOutbox(environment, settings.outbox, terminalIdOf(settings.token), {
     changed() {
       if (phase === 'started') sender.wake(false);
       update();
@@ -64,10 +64,11 @@ export function createConnectionManager(
       }
       update();
     },
+    isHearing: () => transport !== null,
     changed: update,
     returned() {
       if (phase !== 'started') return;
-      live.hurry();
+      live.hurry(false);
       sender.wake(true);
     },
   });
@@ -76,6 +77,7 @@ export function createConnectionManager(
   const live = createLive(environment, asking, settings, { message: onMessage, heard, failed, rtt: onRtt });
 
   function onMessage(message: LiveMessage | Resync): void {
+    if (phase === 'closed') return;
     const section = message.type === 'data.updated' && asObject((message as LiveMessage).payload)?.section;
     if (section === 'appliances') discovery.look();
     messages.tell(message);
@@ -111,7 +113,8 @@ export function createConnectionManager(
     }
     if (failure === 'credential' || failure === 'other') Object.assign(seen, { wasReached: true, isPollRefused: true });
     if (failure === 'websocket' && !wasAlive) seen.hasWebSocketFailed = true;
-    if (failure === 'websocket') void whereabouts.doubt(address, 'silent');
+    // While polls are answered it is there; should it go, they tell.
+    if (failure === 'websocket' && transport === null) void whereabouts.doubt(address, 'silent');
     if (failure === 'silent') void whereabouts.doubt(address, 'silent').then(() => mute(address));
     update();
   }
@@ -174,7 +177,7 @@ export function createConnectionManager(
     cancels.add(
       environment.onNetwork(() => {
         whereabouts.hurry();
-        live.hurry();
+        live.hurry(true);
         sender.wake(true);
       }),
     );

@@ -23,7 +23,7 @@ export type ConnectionOptions = {
   readonly maxReconnectAttempts?: number;
   /** Topics to hear of; with sections of the books among them (such as "stock") only these sections' changes are told. */
   readonly topics?: readonly string[];
-  /** Where unsent tickets are kept: the name of a database in a browser ("tillmesh"), a file elsewhere ("tillmesh-outbox.jsonl"). */
+  /** Where unsent tickets are kept: the name of a database in a browser ("tillmesh"), elsewhere a file ("tillmesh-outbox.jsonl" in the working directory). */
   readonly outbox?: string;
 };
 
@@ -84,7 +84,10 @@ export type Quality = {
   readonly moves: number;
 };
 
-/** A ticket as POST /api/v1/tickets takes it. What is missing of `id` (UUIDv7) and `soldAt` (now) is filled in. */
+/**
+ * A ticket as POST /api/v1/tickets takes it. What is missing of `id` (UUIDv7), `soldAt` (now) and `terminalId` (of a till's token)
+ * is filled in.
+ */
 export type Ticket = { readonly id?: string; readonly [member: string]: unknown };
 
 /** A ticket that an appliance refused: it stays until a person has seen to it. */
@@ -95,7 +98,7 @@ export type RejectedTicket = {
   /** A sentence that says what to do. */
   readonly detail: string;
   readonly rejectedAt: number;
-  /** False: the appliance made a mistake, not the ticket; it is sent again from time to time by itself. */
+  /** False: no appliance said what is wrong with it ("no_verdict"); it is sent again from time to time by itself. */
   readonly isFinal: boolean;
 };
 

@@ -74,8 +74,8 @@ export function createEnvironment(): Environment {
   const createKey = (): string => uuidV7(Date.now(), randomBytes(16));
 
   function createMedium(name: string | undefined): OutboxMedium {
-    if (globals.indexedDB) return createIndexedDbMedium(globals.indexedDB, name ?? databaseNameDefault);
-    if (!isProgram) return createMemoryMedium();
+    if (globals.indexedDB) return createIndexedDbMedium(globals.indexedDB, name ?? databaseNameDefault, createKey);
+    if (!isProgram) return createMemoryMedium(createKey);
     const opening = openFiles(fileSystemModule, globals.process?.pid ?? 0);
     // Whoever writes hears of it.
     opening.catch(() => undefined);
@@ -97,7 +97,7 @@ export function createEnvironment(): Environment {
     isPage: href !== undefined && !isProgram,
     isSecurePage: globals.location?.protocol === 'https:',
     createMedium,
-    createSpareMedium: () => (isProgram ? null : createMemoryMedium()),
+    createSpareMedium: () => (isProgram ? null : createMemoryMedium(createKey)),
     openChannel: (name, hear) => (isProgram ? null : openChannel(name, hear)),
     onNetwork(run) {
       globals.addEventListener?.('online', run);

@@ -25,8 +25,9 @@ export async function fetchAnywhere(
     return response;
   } catch (error) {
     if (init.signal?.aborted) throw error;
-    await whereabouts.doubt(address, 'silent');
-    if (whereabouts.isOffline() || !mayRepeat(init)) throw error;
+    const isReady = await whereabouts.doubt(address, 'silent');
+    const isAnswerLikely = isReady || whereabouts.current() !== address;
+    if (!isAnswerLikely || !mayRepeat(init)) throw error;
     return asking.request(whereabouts.current(), path, init);
   }
 }

@@ -25,26 +25,40 @@ export function createFileMedium(needs: FileMediumNeeds, path: string, deadLines
   let contents: Contents | null = null;
   /** What a failed write has left behind is not known: keys that count for nothing, should they be there. */
   let inDoubt: Set<string> | null = null;
+  /** More after a rewrite that failed: it is only for the size. */
+  let deadLinesTolerated = deadLines;
 
   async function opened(): Promise<{ files: Files; contents: Contents }> {
     const files = await needs.files();
+    if (inDoubt) await takeBack(files, inDoubt);
     contents ??= readContents((await files.read(path)) ?? '');
-    const isGrown = contents.lineCount - contents.entries.size > deadLines;
-    if (inDoubt || isGrown) await rewrite(files);
+    const deadCount = contents.lineCount - contents.entries.size;
+    if (deadCount > deadLinesTolerated) {
+      // A file that was mounted by itself cannot be replaced, and a full disk has no place for two: it grows on, for a while.
+      const isWritten = await rewrite(files).then(
+        () => true,
+        () => false,
+      );
+      deadLinesTolerated = isWritten ? deadLines : deadCount + deadLines;
+    }
     return { files, contents };
+  }
+
+  async function takeBack(files: Files, keys: ReadonlySet<string>): Promise<void> {
+    await files.append(path, textOf([...keys].map((key) => ({ done: key }))));
+    inDoubt = null;
+    contents = null;
   }
 
   /** From what the file says and not from memory: should another program have it open, too, its lines stay. */
   async function rewrite(files: Files): Promise<void> {
-    if ((await files.read(path)) === null) contents = readContents('');
-    else
+    let found = readContents('');
+    if ((await files.read(path)) !== null)
       await files.replace(path, (text) => {
-        const found = readContents(text);
-        for (const key of inDoubt ?? []) found.entries.delete(key);
-        contents = { ...found, lineCount: found.entries.size };
+        found = readContents(text);
         return linesOf(found);
       });
-    inDoubt = null;
+    contents = { ...found, lineCount: found.entries.size };
   }
 
   /** Each write begins on a line of its own, whatever was torn before it. */
@@ -56,7 +70,7 @@ export function createFileMedium(needs: FileMediumNeeds, path: string, deadLines
       // Whoever asked is told that it failed: should it be there all the same, it is taken back, now or as soon as it can be.
       const added = changes.flatMap(({ add }) => asText(add) ?? []);
       inDoubt = new Set([...(inDoubt ?? []), ...added]);
-      await files.append(path, textOf(added.map((key) => ({ done: key })))).catch(() => undefined);
+      await takeBack(files, inDoubt).catch(() => undefined);
       throw error;
     }
     for (const change of changes) apply(contents, change);
@@ -81,6 +95,10 @@ export function createFileMedium(needs: FileMediumNeeds, path: string, deadLines
       const again = needs.createKey();
       await write([{ renewed: key, as: again, ticket }]);
       return { key: again, ticket, rejection: null };
+    },
+    adopt: async (entries) => {
+      const { contents } = await opened();
+      await write(entries.filter(({ key }) => !contents.entries.has(String(key))).map(addOf));
     },
     remember: (appliances) => write([{ appliances }]),
     recall: async () => (await opened()).contents.appliances,
@@ -126,9 +144,10 @@ const textOf = (changes: readonly JsonObject[]): string =>
 
 const isTicket = (value: unknown): value is KeptTicket => typeof asObject(value)?.id === 'string';
 
+const addOf = ({ key, ticket, rejection }: Entry): JsonObject => ({ add: String(key), ticket, rejection });
+
 function linesOf({ entries, appliances, unreadable }: Contents): string {
-  const adds = [...entries.values()].map(({ key, ticket, rejection }) => ({ add: key, ticket, rejection }));
-  return [...unreadable, ...[{ appliances }, ...adds].map((line) => JSON.stringify(line))]
+  return [...unreadable, ...[{ appliances }, ...[...entries.values()].map(addOf)].map((line) => JSON.stringify(line))]
     .map((line) => `${line}\n`)
     .join('');
 }

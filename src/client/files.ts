@@ -82,13 +82,18 @@ export function createFiles(fs: FileSystem, processId: number): Files {
     const temporary = `${path}.${processId}.${replacements}.tmp`;
     await withFile(path, 'r', async (old) => {
       const bytes = await old.readFile();
-      await withFile(temporary, 'w', async (file) => {
-        await file.writeFile(change(textOf(bytes)));
-        await file.sync();
-      });
-      // Another program was quicker: what it has there by now is not what we read.
-      if ((await fs.stat(path)).ino !== (await old.stat()).ino) return fs.unlink(temporary);
-      await fs.rename(temporary, path);
+      try {
+        await withFile(temporary, 'w', async (file) => {
+          await file.writeFile(change(textOf(bytes)));
+          await file.sync();
+        });
+        // Another program was quicker: what it has there by now is not what we read.
+        if ((await fs.stat(path)).ino !== (await old.stat()).ino) return await fs.unlink(temporary);
+        await fs.rename(temporary, path);
+      } catch (error) {
+        await fs.unlink(temporary).catch(() => undefined);
+        throw error;
+      }
       await syncFolder(path);
       const late = await tailOf(old, bytes.length);
       if (late !== '') await append(path, `\n${late}`);

@@ -31,8 +31,8 @@ export type Live = {
   /** From this appliance from now on. */
   begin(address: string): void;
   stop(): void;
-  /** Tries again at once, whatever failed before. */
-  hurry(): void;
+  /** Tries again at once. `isAnew`: whatever failed before, so that the pace begins anew, too. */
+  hurry(isAnew: boolean): void;
   setTopics(topics: readonly string[]): void;
 };
 
@@ -61,7 +61,7 @@ export function createLive(environment: Environment, asking: Asking, settings: S
     cursorRefused() {
       if (cursor === null) return;
       moveTo(null);
-      events.message({ type: 'resync', lost: 'data', detail: 'Read anew what you show of the books.' });
+      tellResync({ type: 'resync', lost: 'data', detail: 'Read anew what you show of the books.' });
     },
     failed(failure) {
       const wasAlive = isPolled;
@@ -82,9 +82,15 @@ export function createLive(environment: Environment, asking: Asking, settings: S
     if (next !== null) moveTo(next);
     isPolled = true;
     events.heard(address, 'polling');
-    if (resync) events.message(resync);
+    if (resync) tellResync(resync);
     for (const message of messages) deliver(message);
-    return isFurther && (messages.length > 0 || resync !== null);
+    return isFurther && messages.length > 0;
+  }
+
+  /** Places in the list may be used again for other changes, as when the books were put back to an earlier day. */
+  function tellResync(resync: Resync): void {
+    if (resync.lost === 'data') recent.clear();
+    events.message(resync);
   }
 
   function deliver(message: LiveMessage): void {
@@ -127,7 +133,7 @@ export function createLive(environment: Environment, asking: Asking, settings: S
     if (frame.cursor !== null && !isAhead(frame)) moveTo(frame.cursor);
     events.heard(at, 'websocket');
     if (frame.kind === 'message') deliver(frame.message);
-    if (frame.kind === 'resync') events.message(frame.resync);
+    if (frame.kind === 'resync') tellResync(frame.resync);
     if (frame.kind === 'refusal') events.message(ownError(frame));
   }
 
@@ -165,9 +171,9 @@ export function createLive(environment: Environment, asking: Asking, settings: S
       openSocket();
     },
     stop,
-    hurry() {
+    hurry(isAnew) {
       if (socket) return;
-      failures = 0;
+      if (isAnew) failures = 0;
       polling.hurry();
       openSocket();
     },

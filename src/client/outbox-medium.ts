@@ -36,6 +36,8 @@ export type OutboxMedium = {
   reject(key: Entry['key'], rejection: Rejection): Promise<void>;
   /** Sent again, behind all others, under a new key. */
   renew(key: Entry['key'], ticket: KeptTicket): Promise<Entry>;
+  /** From elsewhere, as they are, key and refusal: those that are not there under their key. */
+  adopt(entries: readonly Entry[]): Promise<void>;
   /** The shop's appliances, for a start when none answers that knows them. */
   remember(appliances: readonly ToldAppliance[]): Promise<void>;
   /** As they were remembered, unread. */
@@ -43,14 +45,16 @@ export type OutboxMedium = {
   close(): void;
 };
 
-export function createMemoryMedium(): OutboxMedium {
+let lastKey = 0;
+const countedKey = (): number => ++lastKey;
+
+/** `createKey`: of use to nobody else, should another medium adopt what is here. */
+export function createMemoryMedium(createKey: () => Entry['key'] = countedKey): OutboxMedium {
   const entries = new Map<Entry['key'], Entry>();
-  let lastKey = 0;
   let remembered: unknown;
 
   function add(ticket: KeptTicket): Entry {
-    lastKey += 1;
-    const entry: Entry = { key: lastKey, ticket, rejection: null };
+    const entry: Entry = { key: createKey(), ticket, rejection: null };
     entries.set(entry.key, entry);
     return entry;
   }
@@ -68,6 +72,9 @@ export function createMemoryMedium(): OutboxMedium {
     renew: async (key, ticket) => {
       entries.delete(key);
       return add(ticket);
+    },
+    adopt: async (adopted) => {
+      for (const entry of adopted) if (!entries.has(entry.key)) entries.set(entry.key, entry);
     },
     remember: async (appliances) => {
       remembered = appliances;

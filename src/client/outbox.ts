@@ -2,12 +2,12 @@
 // person has seen to it. All reading and writing is done in turn, and what is known here is what was read or written last.
 
 import type { OutboxEvent } from './contract.ts';
-import { withinTime } from './deadline.ts';
 import type { Channel, Environment } from './environment.ts';
-import { asObject } from './messages.ts';
+import { createKeeping } from './keeping.ts';
+import { asObject, asText } from './messages.ts';
 import type { Entry, KeptTicket, OutboxMedium, Rejection } from './outbox-medium.ts';
 import { createRecentIds } from './recent-ids.ts';
-import { isSameSale, keepTicket, rejectedTicket, withId } from './ticket.ts';
+import { isSameSale, type KeptSale, keepTicket, rejectedTicket, withId } from './ticket.ts';
 
 export type Outbox = {
   /** Settles when it was tried to read what was kept, and what is known of the shop's appliances. */
@@ -33,21 +33,21 @@ export type OutboxEvents = {
   told(event: OutboxEvent): void;
 };
 
-/** A database that does not open in this time never will, as in some browsers' private windows. */
-const openMsMax = 10_000;
-const cannotRead = 'The tickets kept on this device cannot be read';
-const cannotWrite = 'This device cannot keep tickets';
+type Waiter = KeptSale & { done(error?: Error): void };
 
-type Waiter = { readonly ticket: KeptTicket; readonly hasOwnTime: boolean; done(error?: Error): void };
-
-export function createOutbox(environment: Environment, name: string | undefined, events: OutboxEvents): Outbox {
-  let medium = environment.createMedium(name);
+/** `terminalId`: of the till, for what it sells. */
+export function createOutbox(
+  environment: Environment,
+  name: string | undefined,
+  terminalId: string | undefined,
+  events: OutboxEvents,
+): Outbox {
+  const keeping = createKeeping(environment, name, events.changed);
   let channel: Channel | null = null;
   let entries: readonly Entry[] = [];
   let waiting: readonly Entry[] = [];
   let rejected: readonly Entry[] = [];
   let isLoaded = false;
-  let trouble: string | null = null;
   let turn: Promise<unknown> = Promise.resolve();
   /** Sold in the same instant: written together, in order. */
   let sold: Waiter[] = [];
@@ -68,21 +68,11 @@ export function createOutbox(environment: Environment, name: string | undefined,
   }
 
   async function load(): Promise<void> {
-    try {
-      keep(await withinTime(environment, openMsMax, medium.load()));
-      trouble = null;
-    } catch (error) {
-      const spare = environment.createSpareMedium();
-      trouble = `${cannotRead}: ${reasonOf(error)}`;
-      if (spare === null) throw new Error(trouble);
-      medium.close();
-      medium = spare;
-      trouble = null;
-    } finally {
-      events.changed();
-    }
+    keep(await keeping.read());
     isLoaded = true;
-    if (medium.isShared && channel === null) channel = environment.openChannel(`tillmesh-outbox:${name ?? ''}`, hear);
+    const isShared = keeping.medium().isShared;
+    if (isShared && channel === null) channel = environment.openChannel(`tillmesh-outbox:${name ?? ''}`, hear);
+    events.changed();
   }
 
   const loaded = async (): Promise<void> => {
@@ -97,56 +87,47 @@ export function createOutbox(environment: Environment, name: string | undefined,
     try {
       await loaded();
       const fresh: Waiter[] = [];
+      const together: Waiter[] = [];
       for (const waiter of batch) {
-        const error = await place(waiter, fresh);
-        if (error !== 'new') waiter.done(error);
-        else fresh.push(waiter);
+        const place = await placeOf(waiter, fresh);
+        if (place === 'new') fresh.push(waiter);
+        if (place === 'new' || place === 'beside') together.push(waiter);
+        else waiter.done(place === 'kept' ? undefined : place);
       }
       if (fresh.length === 0) return;
-      const added = await medium.add(fresh.map(({ ticket }) => ticket));
-      trouble = null;
+      const added = await keeping.written(keeping.medium().add(fresh.map(({ ticket }) => ticket)));
       keep([...entries, ...added]);
-      for (const { done } of fresh) done();
+      for (const { done } of together) done();
       announce({ kind: 'changed' });
     } catch (error) {
-      trouble = `${cannotWrite}: ${reasonOf(error)}`;
       // To those that were told already this is nothing.
-      for (const { done } of batch) done(new Error(trouble));
+      for (const { done } of batch) done(error as Error);
     } finally {
       events.changed();
     }
   }
 
-  /** Whether it is new; else it is dealt with, or an error. */
-  async function place({ ticket, hasOwnTime }: Waiter, fresh: readonly Waiter[]): Promise<'new' | Error | undefined> {
+  /** Kept: it is dealt with. Beside: it is one of `fresh`, and as safe as that when it is written. */
+  async function placeOf(sale: Waiter, fresh: readonly Waiter[]): Promise<'new' | 'kept' | 'beside' | Error> {
+    const { ticket } = sale;
     const known = entries.find((entry) => entry.ticket.id === ticket.id);
     const earlier = known?.ticket ?? fresh.find((other) => other.ticket.id === ticket.id)?.ticket;
     if (earlier === undefined) return 'new';
     if (known?.rejection) {
       await renew(known, ticket);
-      return undefined;
+      return 'kept';
     }
-    if (isSameSale(earlier, ticket, hasOwnTime)) return undefined;
+    if (isSameSale(earlier, sale)) return known ? 'kept' : 'beside';
     return new Error(`Another ticket with the id ${ticket.id} waits to be sent.`);
   }
 
   async function renew(entry: Entry, ticket: KeptTicket): Promise<void> {
-    const renewed = await medium.renew(entry.key, ticket);
+    const renewed = await keeping.written(keeping.medium().renew(entry.key, ticket));
     keep([...without(entry.key), renewed]);
     announce({ kind: 'changed' });
   }
 
   const without = (key: Entry['key']): Entry[] => entries.filter((entry) => entry.key !== key);
-
-  /** What cannot be written down of an answer is asked again after a start, and answered alike. */
-  async function attempt(write: Promise<void>): Promise<void> {
-    try {
-      await write;
-      trouble = null;
-    } catch (error) {
-      trouble = `${cannotWrite}: ${reasonOf(error)}`;
-    }
-  }
 
   /** Told once, whoever found out, and though it was seen in the medium before it was heard of. */
   function settle(key: Entry['key'], event: OutboxEvent): void {
@@ -177,9 +158,17 @@ export function createOutbox(environment: Environment, name: string | undefined,
     isRecountDue = true;
     return inTurn(async () => {
       isRecountDue = false;
-      if (!isLoaded) return load();
-      if (medium.isShared) keep(await medium.load());
-      events.changed();
+      if (!isLoaded || keeping.medium().isShared) await load();
+    }).catch(() => undefined);
+  }
+
+  /** Its trial is out of turn: it may take as long as it took when it did not open. */
+  async function returnToDurable(): Promise<void> {
+    if (!(await keeping.isDurableBack())) return;
+    await inTurn(async () => {
+      await keeping.carryOver();
+      await load();
+      announce({ kind: 'changed' });
     }).catch(() => undefined);
   }
 
@@ -187,13 +176,12 @@ export function createOutbox(environment: Environment, name: string | undefined,
 
   return {
     opened: () =>
-      inTurn(async () => {
-        await loaded();
-        return medium.recall();
-      }).catch(() => undefined),
+      inTurn(loaded)
+        .then(keeping.recall)
+        .catch(() => undefined),
     sell(ticket) {
       return new Promise((resolve, reject) => {
-        const kept = keepTicket(ticket, environment);
+        const kept = keepTicket(ticket, environment, terminalId);
         sold.push({ ...kept, done: (error) => (error ? reject(error) : resolve({ id: kept.ticket.id })) });
         void inTurn(writeSold);
       });
@@ -202,20 +190,21 @@ export function createOutbox(environment: Environment, name: string | undefined,
     rejected: () => rejected,
     confirm: (entry, stored) =>
       inTurn(async () => {
-        await attempt(medium.remove(entry.key));
+        await keeping.attempted(keeping.medium().remove(entry.key));
         const event: OutboxEvent = { kind: 'stored', id: entry.ticket.id, stored };
         settle(entry.key, event);
         announce({ kind: 'settled', key: entry.key, event });
       }),
     reject: (entry, rejection) =>
       inTurn(async () => {
-        await attempt(medium.reject(entry.key, rejection));
+        await keeping.attempted(keeping.medium().reject(entry.key, rejection));
         const event: OutboxEvent = { kind: 'rejected', rejected: rejectedTicket({ ...entry, rejection }) };
         settle(entry.key, event);
         announce({ kind: 'settled', key: entry.key, event });
       }),
     async retry(id, corrected) {
-      const kept = corrected === undefined ? undefined : keepTicket(withId(corrected, id), environment).ticket;
+      const seller = asText(rejectedById(id)?.ticket.terminalId) ?? terminalId;
+      const kept = corrected === undefined ? undefined : keepTicket(withId(corrected, id), environment, seller).ticket;
       await inTurn(async () => {
         await loaded();
         const entry = rejectedById(id);
@@ -229,22 +218,23 @@ export function createOutbox(environment: Environment, name: string | undefined,
         await loaded();
         const entry = rejectedById(id);
         if (!entry) return;
-        await medium.remove(entry.key);
+        await keeping.written(keeping.medium().remove(entry.key));
         keep(without(entry.key));
         announce({ kind: 'changed' });
       });
       events.changed();
     },
-    recount,
-    remember: (appliances) => inTurn(() => attempt(medium.remember(appliances))),
-    isDurable: () => medium.isDurable,
-    trouble: () => trouble,
+    recount: () => {
+      void returnToDurable();
+      return recount();
+    },
+    remember: (appliances) => inTurn(() => keeping.attempted(keeping.medium().remember(appliances))),
+    isDurable: () => keeping.medium().isDurable,
+    trouble: keeping.trouble,
     close() {
       channel?.close();
       channel = null;
-      void inTurn(async () => medium.close());
+      void inTurn(async () => keeping.close());
     },
   };
 }
-
-const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -3,7 +3,7 @@
 
 import type { Answer, Asking } from './asking.ts';
 import { answerMsMax } from './asking.ts';
-import { retryDelayMs, spread } from './backoff.ts';
+import { retryDelayMs } from './backoff.ts';
 import type { Cancel, Environment } from './environment.ts';
 import { type PollAnswer, readPollAnswer } from './messages.ts';
 import { isUnavailable } from './verdict.ts';
@@ -24,7 +24,7 @@ export type PollFailure = 'silent' | 'credential' | 'other';
 export type Polling = {
   start(): void;
   stop(): void;
-  /** Asks anew at once: other topics, another network. */
+  /** Asks anew at once: other topics, another network. Should that fail, the pace is as slow as before. */
   hurry(): void;
 };
 
@@ -38,6 +38,8 @@ export function createPolling(
 ): Polling {
   let run: Run | null = null;
   let failures = 0;
+  /** Answers in a row that were a resync and nothing else. */
+  let resyncs = 0;
 
   async function loop(own: Run): Promise<void> {
     while (!own.isOver) {
@@ -56,8 +58,11 @@ export function createPolling(
     const poll = answer.ok && answer.status === 200 ? readPollAnswer(answer.body) : undefined;
     if (poll === undefined) return failed(answer);
     failures = 0;
+    resyncs = poll.resync === null || poll.messages.length > 0 ? 0 : resyncs + 1;
     const isNews = events.answered(poll);
-    // An appliance that does not wait must not be asked all the time.
+    // One that can tell nothing but this is not asked all the time.
+    if (resyncs > 0) return retryDelayMs(resyncs, environment.fraction());
+    // Neither is one that does not wait.
     return isNews || (!isPatient && events.hasCursor())
       ? 0
       : Math.max(0, intervalMs - (environment.monotonic() - askedAt));
@@ -65,13 +70,12 @@ export function createPolling(
 
   function failed(answer: Answer): number {
     failures += 1;
-    if (!answer.ok || isUnavailable(answer.status)) {
-      events.failed('silent');
-      return spread(intervalMs, environment.fraction());
-    }
-    if (answer.status === 400) events.cursorRefused();
-    events.failed(answer.status === 401 || answer.status === 403 ? 'credential' : 'other');
-    return Math.max(answer.retryAfterMs ?? 0, intervalMs, retryDelayMs(failures, environment.fraction()));
+    if (answer.ok && answer.status === 400) events.cursorRefused();
+    if (!answer.ok || isUnavailable(answer.status)) events.failed('silent');
+    else events.failed(answer.status === 401 || answer.status === 403 ? 'credential' : 'other');
+    const toldMs = answer.ok ? (answer.retryAfterMs ?? 0) : 0;
+    const delayMs = retryDelayMs(failures, environment.fraction());
+    return Math.max(toldMs, intervalMs, delayMs);
   }
 
   const pause = (own: Run, delayMs: number): Promise<void> =>
@@ -84,6 +88,11 @@ export function createPolling(
     });
 
   function stop(): void {
+    [failures, resyncs] = [0, 0];
+    end();
+  }
+
+  function end(): void {
     if (!run) return;
     run.isOver = true;
     run.controller.abort();
@@ -102,7 +111,7 @@ export function createPolling(
     stop,
     hurry() {
       if (!run) return;
-      stop();
+      end();
       start();
     },
   };

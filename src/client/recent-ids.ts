@@ -6,6 +6,7 @@ export const recentIdsMax = 10_000;
 export type RecentIds = {
   /** Whether it was not there yet; it is from now on. */
   add(id: string): boolean;
+  clear(): void;
 };
 
 export function createRecentIds(idsMax = recentIdsMax): RecentIds {
@@ -17,5 +18,6 @@ export function createRecentIds(idsMax = recentIdsMax): RecentIds {
       if (ids.size > idsMax) for (const oldest of ids) return ids.delete(oldest);
       return true;
     },
+    clear: () => ids.clear(),
   };
 }

@@ -1,13 +1,14 @@
 // Sends the outbox, one ticket after another, in the order of the sales, for ever. An answer is acted on once: stored or refused
-// ends a ticket's waiting, all else is tried again. What the appliance makes mistakes about is set aside, and tried now and then.
+// ends a ticket's waiting, all else is tried again. What alone gets no verdict is set aside, and tried now and then.
 
 import type { Asking } from './asking.ts';
 import { retryDelayMs, retryDelayMsMax, spread } from './backoff.ts';
 import type { Cancel, Environment } from './environment.ts';
 import type { Outbox } from './outbox.ts';
 import type { Entry } from './outbox-medium.ts';
-import { type Faults, faultsMax, isSetAside, nextToSend, withFault } from './sending-order.ts';
-import { type Obstacle, type Verdict, verdictOf } from './verdict.ts';
+import { createRests } from './rests.ts';
+import { type Faults, faultCountOf, faultsMax, isSetAside, nextToSend, withFault } from './sending-order.ts';
+import { type Obstacle, type Unknown, type Verdict, verdictOf } from './verdict.ts';
 import type { Doubt, Whereabouts } from './whereabouts.ts';
 
 export type Sender = {
@@ -20,8 +21,14 @@ export type Sender = {
 
 const ticketsPath = '/api/v1/tickets';
 const setAsideIntervalMs = 60_000;
-/** 502 to 504 in a row, though it says that it is ready. */
-const unavailableMax = 3;
+/** Silence, 502 to 504, a refused token, or answers of a stranger in a row, though it says that it is ready. */
+const hinderedMax = 3;
+
+/** `isOfTicket`: a ticket that did not fail yet does not wait for it. */
+type Next = { readonly delayMs: number; readonly isOfTicket: boolean };
+type Pause = { readonly cancel: Cancel; readonly isOfTicket: boolean };
+const atOnce: Next = { delayMs: 0, isOfTicket: false };
+const slowest: Next = { delayMs: retryDelayMsMax, isOfTicket: false };
 
 export function createSender(
   environment: Environment,
@@ -31,113 +38,114 @@ export function createSender(
   changed: () => void,
 ): Sender {
   const faults = new Map<Entry['key'], Faults>();
+  const rests = createRests(environment);
   let isStopped = false;
   let isBusy = false;
-  let cancelPause: Cancel | null = null;
-  /** It said itself when to come again. */
-  let isPauseTold = false;
+  let pause: Pause | null = null;
+  /** In a row: answers that were no verdict, and those of them that another appliance might not give. */
   let failures = 0;
-  let unavailableCount = 0;
+  let hindered = { address: '', count: 0 };
   let obstacle: Obstacle | null = null;
   /** Of those set aside, the ones still to be tried in this round. */
   let round: Entry['key'][] = [];
   let cancelRound: Cancel | null = null;
 
   function turn(): void {
-    if (isStopped || isBusy || cancelPause) return;
+    if (isStopped || isBusy || pause) return;
+    const restMs = rests.restMs(whereabouts.current());
+    if (restMs > 0) return rest({ delayMs: restMs, isOfTicket: false });
     const entry = nextToSend(outbox.waiting(), faults) ?? nextSetAside();
     if (entry === undefined) return awaitRound();
     isBusy = true;
     const sending = send(entry).catch((error: unknown) => {
       environment.report(error);
-      return retryDelayMsMax;
+      return slowest;
     });
-    void sending.then((delayMs) => {
+    void sending.then((next) => {
       isBusy = false;
       if (isStopped) return;
       changed();
-      if (delayMs > 0) pause(delayMs);
+      if (next.delayMs > 0) rest(next);
       else turn();
     });
   }
 
-  function pause(delayMs: number): void {
-    cancelPause = environment.after(delayMs, () => {
-      cancelPause = null;
-      isPauseTold = false;
+  function rest({ delayMs, isOfTicket }: Next): void {
+    const cancel = environment.after(delayMs, () => {
+      pause = null;
       turn();
     });
+    pause = { cancel, isOfTicket };
   }
 
-  /** Milliseconds until the next may go. */
-  async function send(entry: Entry): Promise<number> {
+  /** When the next may go. */
+  async function send(entry: Entry): Promise<Next> {
+    const here = whereabouts.current();
     const address = placeFor(entry);
-    const isElsewhere = address !== whereabouts.current();
     const answer = await asking.ask(address + ticketsPath, { method: 'POST', json: entry.ticket });
-    if (isStopped || (!answer.ok && answer.reason === 'aborted')) return 0;
-    if (answer.ok && answer.status < 500) whereabouts.heard(address);
+    if (isStopped || (!answer.ok && answer.reason === 'aborted')) return atOnce;
     const verdict = verdictOf(answer, entry.ticket.id);
-    if (verdict.kind !== 'unknown') return settle(entry, verdict);
-    if (entry.rejection) return 0;
-    return verdict.obstacle === 'fault' || isElsewhere ? fault(entry) : hinder(address, verdict);
+    if (verdict.kind !== 'unknown') return settle(entry, address, verdict);
+    if (verdict.retryAfterMs !== undefined) rests.add(address, verdict.retryAfterMs);
+    if (entry.rejection) return atOnce;
+    failures += 1;
+    obstacle = verdict.obstacle;
+    changed();
+    if (address !== here) return blame(entry);
+    const isReady = await whereabouts.doubt(address, hinder(address, verdict));
+    if (isStopped || whereabouts.current() !== address) return atOnce;
+    return isReady && verdict.mayBeTicket ? blame(entry) : { delayMs: delayOf(failures), isOfTicket: false };
   }
 
-  /** The last try before a ticket is set aside is made elsewhere, if there is another place. */
-  function placeFor({ key }: Entry): string {
-    const isLast = faults.get(key)?.count === faultsMax - 1;
-    return (isLast ? whereabouts.other() : undefined) ?? whereabouts.current();
+  /** The last try before others go first is made elsewhere, if there is another place. */
+  function placeFor(entry: Entry): string {
+    const other = faultCountOf(entry, faults) === faultsMax - 1 ? whereabouts.other() : undefined;
+    return other !== undefined && rests.restMs(other) === 0 ? other : whereabouts.current();
   }
 
-  async function settle(entry: Entry, verdict: Exclude<Verdict, { kind: 'unknown' }>): Promise<number> {
+  async function settle(entry: Entry, address: string, verdict: Exclude<Verdict, Unknown>): Promise<Next> {
+    whereabouts.heard(address);
     failures = 0;
-    unavailableCount = 0;
+    if (hindered.address === address) hindered = { address, count: 0 };
     obstacle = null;
     faults.delete(entry.key);
     for (const [key, found] of faults) faults.set(key, { ...found, othersPassed: true });
     if (verdict.kind === 'stored') await outbox.confirm(entry, verdict.stored);
     else await outbox.reject(entry, { ...verdict, rejectedAt: environment.now(), isFinal: true });
-    return 0;
+    return atOnce;
   }
 
-  function hinder(address: string, { obstacle: found, retryAfterMs }: Unknown): number {
-    failures += 1;
-    obstacle = found;
-    unavailableCount = found === 'unavailable' ? unavailableCount + 1 : 0;
-    if (found === 'silent' || found === 'unavailable') {
-      doubt(address, unavailableCount >= unavailableMax ? 'broken' : 'silent');
-    }
-    isPauseTold = retryAfterMs !== undefined;
-    return Math.max(retryDelayMs(failures, environment.fraction()), retryAfterMs ?? 0);
+  function hinder(address: string, { obstacle: found }: Unknown): Doubt {
+    if (hindered.address !== address) hindered = { address, count: 0 };
+    if (found !== 'busy' && found !== 'fault') hindered.count += 1;
+    return hindered.count >= hinderedMax ? 'broken' : 'silent';
   }
 
-  async function fault(entry: Entry): Promise<number> {
-    obstacle = 'fault';
+  /** It may be the ticket. Whether it is, the next one tells: soon, if that has not failed itself. */
+  async function blame(entry: Entry): Promise<Next> {
     const found = withFault(faults.get(entry.key));
     faults.set(entry.key, found);
     if (isSetAside(found)) {
       faults.delete(entry.key);
-      const rejection = { ...mistake, rejectedAt: environment.now(), isFinal: false };
-      await outbox.reject(entry, rejection);
-      return 0;
+      await outbox.reject(entry, { ...setAsideRejection, rejectedAt: environment.now(), isFinal: false });
+      return atOnce;
     }
     const waiting = outbox.waiting();
     forget(waiting);
-    // Quick while it is open whether the ticket is to blame, slow when it is plainly the appliance.
-    if (nextToSend(waiting, faults) !== entry && found.count <= faultsMax)
-      return retryDelayMs(1, environment.fraction());
-    failures += 1;
-    return retryDelayMs(failures, environment.fraction());
+    return { delayMs: delayOf(countOfNext(waiting)), isOfTicket: true };
+  }
+
+  const delayOf = (times: number): number => retryDelayMs(times, environment.fraction());
+
+  function countOfNext(waiting: readonly Entry[]): number {
+    const next = nextToSend(waiting, faults);
+    return next === undefined ? 0 : faultCountOf(next, faults);
   }
 
   /** What does not wait any more, settled by another page perhaps. */
   function forget(waiting: readonly Entry[]): void {
     const keys = new Set(waiting.map(({ key }) => key));
     for (const key of faults.keys()) if (!keys.has(key)) faults.delete(key);
-  }
-
-  function doubt(address: string, how: Doubt): void {
-    unavailableCount = how === 'broken' ? 0 : unavailableCount;
-    void whereabouts.doubt(address, how);
   }
 
   // Those set aside
@@ -167,25 +175,25 @@ export function createSender(
     wake(isSignOfLife) {
       // Of what was before; the next answer tells.
       if (isSignOfLife) obstacle = null;
-      if (isSignOfLife && cancelPause && !isPauseTold) {
-        cancelPause();
-        cancelPause = null;
+      const waiting = outbox.waiting();
+      const isFresh = waiting.length > 0 && countOfNext(waiting) === 0;
+      if (isSignOfLife || (pause?.isOfTicket && isFresh)) {
+        pause?.cancel();
+        pause = null;
       }
       turn();
     },
     obstacle: () => (outbox.waiting().length > 0 ? obstacle : null),
     stop() {
       isStopped = true;
-      cancelPause?.();
+      pause?.cancel();
       cancelRound?.();
     },
   };
 }
 
-type Unknown = Extract<Verdict, { kind: 'unknown' }>;
-
-const mistake = {
-  code: 'internal',
+const setAsideRejection = {
+  code: 'no_verdict',
   detail:
-    'The appliance makes a mistake with this ticket. It is sent again from time to time; tell whoever looks after it.',
+    'No appliance takes this ticket, and none says what is wrong with it. It is sent again from time to time; tell whoever looks after the appliances.',
 };

@@ -2,6 +2,7 @@
 
 import { readAddress } from './addresses.ts';
 import type { ConnectionOptions } from './contract.ts';
+import { asObject } from './messages.ts';
 
 export type Settings = {
   readonly token: string | undefined;
@@ -23,8 +24,20 @@ const pollingIntervalMsMax = 55_000;
 const pollingIntervalMsMin = 100;
 const reconnectAttemptsMaxDefault = 10;
 
+const optionTypes: { readonly [name in keyof ConnectionOptions]: string } = {
+  token: 'string',
+  appliances: 'list of strings',
+  websocketUrl: 'string',
+  pollingUrl: 'string',
+  pollingInterval: 'number',
+  maxReconnectAttempts: 'number',
+  topics: 'list of strings',
+  outbox: 'string',
+};
+
 /** `servedFrom`: addresses that this script and the page may have come from. Throws TypeError. */
 export function readOptions(options: ConnectionOptions, servedFrom: readonly string[]): Settings {
+  requireTypes(options);
   const { token, topics = [], outbox } = options;
   const [own, ...others] = ownFirst(options, servedFrom);
   if (own === undefined) throw new TypeError('Say where the appliance is: appliances: ["http://192.168.1.20:3030"].');
@@ -42,6 +55,16 @@ export function readOptions(options: ConnectionOptions, servedFrom: readonly str
     topics: [...topics],
     outbox,
   };
+}
+
+function requireTypes(options: ConnectionOptions): void {
+  if (asObject(options) === undefined) throw new TypeError('Options are an object.');
+  for (const [name, type] of Object.entries(optionTypes)) {
+    const value = asObject(options)?.[name];
+    const isList = Array.isArray(value) && value.every((item) => typeof item === 'string');
+    const found = isList ? 'list of strings' : typeof value;
+    if (value !== undefined && found !== type) throw new TypeError(`The option "${name}" is a ${type}.`);
+  }
 }
 
 function ownFirst(

@@ -20,27 +20,37 @@ export type Obstacle =
 export type Verdict =
   | { readonly kind: 'stored'; readonly stored: unknown }
   | { readonly kind: 'refused'; readonly code: string; readonly detail: string }
-  | { readonly kind: 'unknown'; readonly obstacle: Obstacle; readonly retryAfterMs: number | undefined };
+  | Unknown;
+
+export type Unknown = {
+  readonly kind: 'unknown';
+  readonly obstacle: Obstacle;
+  /** Whether another ticket may be answered otherwise: all that an appliance does not say of itself, by a problem's name. */
+  readonly mayBeTicket: boolean;
+  readonly retryAfterMs: number | undefined;
+};
 
 const verdictStatuses = [400, 409, 413, 415, 422];
+/** With the name of a problem these are about the token, or the appliance, and never about one ticket. */
+const statusesOfWhole = [401, 403, 429, 503];
 
 export function verdictOf(answer: Answer, id: string): Verdict {
   if (!answer.ok) return unknown('silent');
   const { status, body, retryAfterMs } = answer;
+  // An appliance names the problem. A proxy that finds the ticket too large, or a filter that likes it not, does not.
+  const isOurs = asText(asObject(body)?.code) !== undefined;
   if (status === 200 || status === 201) {
     // Somebody else at this address, such as the log-in page of a network, says 200 to everything.
     return asObject(body)?.id === id ? { kind: 'stored', stored: body } : unknown('strange');
   }
   if (verdictStatuses.includes(status)) {
-    // An appliance names the problem. A proxy that finds the ticket too large does not: it may be this ticket, and may not.
-    const isOurs = asText(asObject(body)?.code) !== undefined;
     return isOurs ? { kind: 'refused', ...problemOf(status, body) } : unknown('fault');
   }
-  return unknown(obstacleOf(status), retryAfterMs);
+  return unknown(obstacleOf(status, isOurs), retryAfterMs, !(isOurs && statusesOfWhole.includes(status)));
 }
 
-function obstacleOf(status: number): Obstacle {
-  if (status === 401 || status === 403) return 'credential';
+function obstacleOf(status: number, isOurs: boolean): Obstacle {
+  if (isOurs && (status === 401 || status === 403)) return 'credential';
   if (status === 429) return 'busy';
   if (isUnavailable(status)) return 'unavailable';
   return status >= 500 ? 'fault' : 'strange';
@@ -48,7 +58,12 @@ function obstacleOf(status: number): Obstacle {
 
 export const isUnavailable = (status: number): boolean => status === 502 || status === 503 || status === 504;
 
-const unknown = (obstacle: Obstacle, retryAfterMs?: number): Verdict => ({ kind: 'unknown', obstacle, retryAfterMs });
+const unknown = (obstacle: Obstacle, retryAfterMs?: number, mayBeTicket = true): Verdict => ({
+  kind: 'unknown',
+  obstacle,
+  mayBeTicket,
+  retryAfterMs,
+});
 
 /** Code and sentence of a problem document (RFC 9457), with what is wrong in detail. */
 export function problemOf(status: number, body: unknown): { code: string; detail: string } {

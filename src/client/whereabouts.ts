@@ -5,12 +5,16 @@ import { addressesInOrder, isSameAppliance, type ToldAppliance } from './address
 import type { Asking } from './asking.ts';
 import { retryDelayMs, spread } from './backoff.ts';
 import type { Cancel, Environment } from './environment.ts';
+import { firstReady } from './first-ready.ts';
+import { asObject } from './messages.ts';
 
-/** Silent: whether it is ready is asked again. Broken: it says that it is, and does not do its work. */
+/** Silent: whether it is ready is asked again. Broken: though it is, another one that is ready is to do its work. */
 export type Doubt = 'silent' | 'broken';
 
 export type WhereaboutsEvents = {
   moved(address: string): void;
+  /** Messages come from the one that is spoken to: then it is there, whatever it says of itself. */
+  isHearing(): boolean;
   /** It is not clear that it answers any more, or it is again. */
   changed(): void;
   /** After none had answered, the one that is spoken to does. */
@@ -24,8 +28,8 @@ export type Whereabouts = {
   known(): readonly string[];
   /** Another one than is spoken to, to try one thing with. */
   other(): string | undefined;
-  /** Something that was asked of `address` failed. Resolves when it is clear where to go on. */
-  doubt(address: string, doubt: Doubt): Promise<void>;
+  /** Something that was asked of `address` failed. Resolves when it is clear where to go on: whether there, for it is ready. */
+  doubt(address: string, doubt: Doubt): Promise<boolean>;
   /** It answered, whatever it said. */
   heard(address: string): void;
   /** The device has a network again: who was not there may be. */
@@ -34,14 +38,15 @@ export type Whereabouts = {
   stop(): void;
 };
 
-/** Between the first questions to two appliances: the earlier one is taken if it answers as fast as a LAN lets it. */
-const staggerMs = 250;
 /** Between the two good answers that bring the till back. */
 const secondLookMs = 2_000;
 /** The own one failed this soon after a return: it is waited for longer the next time. */
 const steadyMs = 5 * 60_000;
 const failuresForLeaving = 2;
+/** For how long nobody goes, or comes home, to one that was found broken while another one is ready. */
+const avoidedMs = 5 * 60_000;
 
+/** Printers and the log-in pages of networks answer, too. */
 type Found = 'ready' | 'answers' | 'silent';
 
 export function createWhereabouts(
@@ -59,12 +64,18 @@ export function createWhereabouts(
   let current = own;
   let isOffline = false;
   let isStopped = false;
-  let looking: Promise<void> | null = null;
+  let examining: Promise<boolean> | null = null;
+  let isLookingAround = false;
+  /** Since the last move. */
+  let heardAt = Number.NEGATIVE_INFINITY;
+  const avoidedUntil = new Map<string, number>();
   let offlineFailures = 0;
   let cancelOffline: Cancel = () => undefined;
   /** Of the own one, while we are elsewhere. */
   let homeFailures = 0;
   let cancelHome: Cancel = () => undefined;
+  /** A look that was begun before the last move counts for nothing. */
+  let homeRun = 0;
   let returnedAt = Number.NEGATIVE_INFINITY;
 
   const known = (): string[] => addressesInOrder(given, told, environment.isSecurePage);
@@ -73,52 +84,40 @@ export function createWhereabouts(
   const reachable = (): string[] => (mayMove ? known() : [own]);
 
   async function look(address: string): Promise<Found> {
-    const answer = await asking.ask(`${address}/readyz`);
+    const answer = await asking.ask(`${address}/readyz`, { isAnonymous: true });
     if (!answer.ok || answer.status >= 500) return 'silent';
-    return answer.status === 200 ? 'ready' : 'answers';
+    return answer.status === 200 && asObject(answer.body)?.status === 'ready' ? 'ready' : 'answers';
   }
 
-  async function examine(address: string, doubt: Doubt): Promise<void> {
-    // What answers with 4xx is there: moving would mend nothing.
-    if (doubt === 'silent' && (await look(address)) !== 'silent') return heard(address);
+  async function examine(address: string, doubt: Doubt): Promise<boolean> {
+    const askedAt = environment.monotonic();
+    const found = await look(address);
+    // What answers with 4xx is there, and so is whose messages come though it does not say that it is ready.
+    const isThere = found !== 'silent' || heardAt > askedAt;
+    if (isThere && doubt === 'silent') {
+      heard(address);
+      return found === 'ready';
+    }
+    if (found !== 'silent') avoidedUntil.set(address, environment.monotonic() + avoidedMs);
     await remembered;
     const others = reachable().filter((other) => other !== address);
-    const found = await firstReady(others);
-    if (isStopped) return;
-    if (found !== undefined) moveTo(found);
-    else if (doubt === 'silent') goOffline();
+    const sound = others.filter((other) => !isAvoided(other));
+    const next = await readyOf(isThere ? sound : [...sound, ...others.filter(isAvoided)]);
+    if (isStopped) return false;
+    if (next !== undefined) moveTo(next);
+    else if (!isThere && !events.isHearing()) goOffline();
+    return next === undefined && found === 'ready';
   }
 
-  /** Asked one shortly after the other, the next at once when one is not ready. */
-  function firstReady(addresses: readonly string[]): Promise<string | undefined> {
-    return new Promise((resolve) => {
-      let next = 0;
-      let underWay = 0;
-      let cancel: Cancel = () => undefined;
-      const done = (found: string | undefined) => {
-        cancel();
-        next = addresses.length;
-        resolve(found);
-      };
-      const askNext = () => {
-        cancel();
-        const address = addresses[next];
-        if (address === undefined || isStopped) {
-          if (underWay === 0) done(undefined);
-          return;
-        }
-        next += 1;
-        underWay += 1;
-        cancel = environment.after(staggerMs, askNext);
-        void look(address).then((found) => {
-          underWay -= 1;
-          if (found === 'ready') done(address);
-          else askNext();
-        });
-      };
-      askNext();
-    });
-  }
+  const readyOf = (addresses: readonly string[]): Promise<string | undefined> =>
+    firstReady(
+      environment,
+      addresses,
+      async (address) => (await look(address)) === 'ready',
+      () => isStopped,
+    );
+
+  const isAvoided = (address: string): boolean => (avoidedUntil.get(address) ?? 0) > environment.monotonic();
 
   function moveTo(address: string): void {
     if (address === current) return cameBack();
@@ -127,27 +126,31 @@ export function createWhereabouts(
       homeFailures += failuresForLeaving;
     }
     current = address;
+    heardAt = Number.NEGATIVE_INFINITY;
     leaveOffline();
     cancelHome();
+    homeRun += 1;
     if (address === own) returnedAt = environment.monotonic();
     else awaitHome();
     events.moved(address);
   }
 
   function awaitHome(): void {
-    cancelHome = environment.after(retryDelayMs(homeFailures - 1, environment.fraction()), () => void lookHome(1));
+    const run = homeRun;
+    const delayMs = retryDelayMs(homeFailures - 1, environment.fraction());
+    cancelHome = environment.after(delayMs, () => void lookHome(1, run));
   }
 
-  async function lookHome(times: number): Promise<void> {
-    const found = await look(own);
-    if (isStopped || current === own) return;
+  async function lookHome(times: number, run: number): Promise<void> {
+    const found = isAvoided(own) ? 'answers' : await look(own);
+    if (isStopped || run !== homeRun) return;
     if (found !== 'ready') {
       homeFailures += 1;
       return awaitHome();
     }
     if (times >= 2) return moveTo(own);
     const delayMs = spread(secondLookMs, environment.fraction());
-    cancelHome = environment.after(delayMs, () => void lookHome(times + 1));
+    cancelHome = environment.after(delayMs, () => void lookHome(times + 1, run));
   }
 
   function goOffline(): void {
@@ -161,13 +164,15 @@ export function createWhereabouts(
 
   function lookAgain(): void {
     cancelOffline();
-    looking ??= lookEverywhere().finally(() => {
-      looking = null;
+    if (isLookingAround) return;
+    isLookingAround = true;
+    void lookEverywhere().finally(() => {
+      isLookingAround = false;
     });
   }
 
   async function lookEverywhere(): Promise<void> {
-    const found = await firstReady(reachable());
+    const found = await readyOf(reachable());
     if (isStopped || !isOffline) return;
     if (found === undefined) goOffline();
     else moveTo(found);
@@ -187,7 +192,9 @@ export function createWhereabouts(
   }
 
   function heard(address: string): void {
-    if (address === current) cameBack();
+    if (address !== current) return;
+    heardAt = environment.monotonic();
+    cameBack();
   }
 
   return {
@@ -197,11 +204,11 @@ export function createWhereabouts(
     known,
     other: () => reachable().find((address) => !isSameAppliance(address, current, told)),
     doubt(address, doubt) {
-      if (isStopped || address !== current || isOffline) return Promise.resolve();
-      looking ??= examine(address, doubt).finally(() => {
-        looking = null;
+      if (isStopped || address !== current || isOffline) return Promise.resolve(false);
+      examining ??= examine(address, doubt).finally(() => {
+        examining = null;
       });
-      return looking;
+      return examining;
     },
     heard,
     hurry() {

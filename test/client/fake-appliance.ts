@@ -176,7 +176,7 @@ export function createFakeAppliance(clock: ManualClock, address: string): FakeAp
   function respond(url: URL, init: RequestInit, resolve: (response: Response) => void, reject: (error: Error) => void) {
     switch (url.pathname) {
       case '/readyz':
-        return resolve(answer(appliance.readyStatus, {}));
+        return resolve(answer(appliance.readyStatus, { status: 'ready' }));
       case '/api/v1/appliances':
         return resolve(answer(200, { data: appliance.others }));
       case '/api/sync/poll':

@@ -1,5 +1,6 @@
 // IndexedDB as far as the outbox uses it, faithful where it matters: values are copies, a transaction is all or nothing and
-// ends by itself when nobody asks any more, keys go up and are never given twice, a closed database takes nothing.
+// ends by itself when nobody asks any more, keys go up and are never given twice until it is deleted, a closed database takes
+// nothing.
 
 import type {
   Database,
@@ -17,8 +18,11 @@ export type FakeIndexedDb = DatabaseFactory & {
   failNextCommit(): void;
   /** The browser closes what is open. */
   closeAll(): void;
+  /** "Clear site data": it closes what is open, and nothing is there any more. The next to open it creates it. */
+  deleteAll(): void;
   readonly durabilities: (string | undefined)[];
   openCount(): number;
+  /** Of entries; notes are none. */
   rowCount(): number;
 };
 
@@ -33,8 +37,9 @@ export function createFakeIndexedDb(): FakeIndexedDb {
       isClosed: false,
       objectStoreNames: { contains: (name) => tables.has(name) },
       createObjectStore(name, options) {
-        tables.set(name, { keyPath: options?.keyPath, lastKey: 0, rows: new Map() });
-        return undefined as unknown as ObjectStore;
+        const table: Table = { keyPath: options?.keyPath, lastKey: 0, rows: new Map() };
+        tables.set(name, table);
+        return objectStore(table, 'readwrite', (job) => Object.assign(newRequest<never>(), { result: job() }));
       },
       transaction(names, mode, options) {
         if (database.isClosed) throw new DOMException('The database connection is closing.', 'InvalidStateError');
@@ -53,9 +58,15 @@ export function createFakeIndexedDb(): FakeIndexedDb {
 
   return {
     durabilities,
+    deleteAll() {
+      for (const database of [...open]) database.close();
+      databases.clear();
+    },
     openCount: () => open.size,
     rowCount: () =>
-      [...databases.values()].flatMap((tables) => [...tables.values()]).reduce((sum, { rows }) => sum + rows.size, 0),
+      [...databases.values()]
+        .flatMap((tables) => [...tables.values()])
+        .reduce((sum, { keyPath, rows }) => sum + (keyPath === undefined ? 0 : rows.size), 0),
     failNextCommit() {
       failures += 1;
     },
@@ -91,6 +102,9 @@ const newRequest = <Result>(): Settable<Result> & { onupgradeneeded: null; onblo
   onblocked: null,
 });
 
+/** Of each database the end of the last transaction: one after another, whichever page began it. */
+const turns = new WeakMap<object, Promise<void>>();
+
 function runTransaction(
   tables: Map<string, Table>,
   names: readonly string[],
@@ -98,7 +112,10 @@ function runTransaction(
   isFailing: () => boolean,
 ): DbTransaction {
   const jobs: (() => void)[] = [];
-  const before = structuredClone(new Map(names.map((name) => [name, tables.get(name)])));
+  const turn = turns.get(tables) ?? Promise.resolve();
+  const over = Promise.withResolvers<void>();
+  turns.set(tables, over.promise);
+  let before = new Map<string, Table | undefined>();
   let isOver = false;
   const transaction: { -readonly [Member in keyof DbTransaction]: DbTransaction[Member] } = {
     error: null,
@@ -128,14 +145,18 @@ function runTransaction(
       return void setImmediate(work);
     }
     isOver = true;
+    over.resolve();
     if (mode === 'readwrite' && isFailing()) {
-      for (const [name, table] of before) if (table) tables.set(name, table);
+      for (const [name, table] of before) Object.assign(tables.get(name) ?? {}, table);
       transaction.error = new DOMException('The disk is full.', 'QuotaExceededError');
       return transaction.onabort?.({});
     }
     transaction.oncomplete?.({});
   }
-  setImmediate(work);
+  void turn.then(() => {
+    before = structuredClone(new Map(names.map((name) => [name, tables.get(name)])));
+    setImmediate(work);
+  });
   return transaction;
 }
 

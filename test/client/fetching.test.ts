@@ -30,6 +30,18 @@ describe('fetch', () => {
     expect(world.kitchen.asked).toContain('/api/v1/products');
   });
 
+  test('close ends a body that is under way', async () => {
+    const world = createWorld();
+    const till = await connected(world);
+    const asking = till.manager.fetch('/api/v1/products');
+    await world.clock.pass(5);
+    await asking;
+    const { init } = world.bar.requests.at(-1) ?? {};
+    expect(init?.signal?.aborted).toBe(false);
+    till.manager.close();
+    expect(init?.signal?.aborted).toBe(true);
+  });
+
   test('a POST is not repeated, but for one that has an Idempotency-Key', async () => {
     const world = createWorld();
     const till = await connected(world);

@@ -97,6 +97,17 @@ describe('B1', () => {
     expect(await readdir(folder)).toEqual(['outbox.jsonl']);
   });
 
+  test('one that cannot be replaced leaves nothing behind', async () => {
+    const files = hooked({
+      renaming: () => {
+        throw new Error('EBUSY');
+      },
+    });
+    await expect(files.replace(path(), () => 'ours\n')).rejects.toThrow('EBUSY');
+    expect(await readdir(folder)).toEqual(['outbox.jsonl']);
+    expect(await text()).toBe('old\n');
+  });
+
   test('two programs with one file lose nothing of each other, though one writes it anew', async () => {
     const salesCount = 150;
     let replacedCount = 0;

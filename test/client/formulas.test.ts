@@ -9,7 +9,10 @@ import { createRecentIds } from '../../src/client/recent-ids.ts';
 import { type FaultsByKey, isSetAside, nextToSend } from '../../src/client/sending-order.ts';
 import { readOptions } from '../../src/client/settings.ts';
 import { levelOf } from '../../src/client/standing.ts';
+import { terminalIdOf } from '../../src/client/ticket.ts';
 import { uuidV7 } from '../../src/client/uuid.ts';
+
+const bar = 'http://bar:3030';
 
 describe('backoff', () => {
   test('1, 2, 4 … 60 s, ±20 %, never more than 60 s', () => {
@@ -97,6 +100,11 @@ describe('options', () => {
     expect(readOptions({ websocketUrl: 'wss://a:3031/ws' }, []).appliances).toEqual(['https://a:3031']);
   });
 
+  test.each([[7], [{ token: 7 }], [{ appliances: bar }], [{ topics: 'stock' }], [{ pollingInterval: '5' }]])(
+    'of a wrong type they are refused with a sentence: %j',
+    (odd) => expect(() => readOptions(odd as never, [bar])).toThrow(TypeError),
+  );
+
   test('numbers are kept within what makes sense', () => {
     const own = { appliances: ['http://a:3030'] };
     expect(readOptions(own, [])).toMatchObject({ pollingIntervalMs: 5_000, reconnectAttemptsMax: 10 });
@@ -122,9 +130,10 @@ describe('which ticket is next', () => {
     expect(nextToSend([a, b], faults({ a: 2 }))).toBe(a);
   });
 
-  test('after three the next one, to see who is to blame; and when that got through, the oldest once more', () => {
+  test('after three the next one, to see who is to blame; and it once more when that got through and none is left', () => {
     expect(nextToSend([a, b], faults({ a: 3 }))).toBe(b);
-    expect(nextToSend([a, c], faults({ a: 3 }, true))).toBe(a);
+    expect(nextToSend([a, c], faults({ a: 3 }, true))).toBe(c);
+    expect(nextToSend([a], faults({ a: 3 }, true))).toBe(a);
     expect(isSetAside(faults({ a: 3 }).get('a'))).toBe(false);
     expect(isSetAside(faults({ a: 2 }, true).get('a'))).toBe(false);
     expect(isSetAside(faults({ a: 3 }, true).get('a'))).toBe(true);
@@ -134,6 +143,13 @@ describe('which ticket is next', () => {
     expect(nextToSend([a, b, c], faults({ a: 4, b: 3, c: 3 }))).toBe(b);
     expect(nextToSend([a, b, c], faults({ a: 4, b: 4, c: 4 }))).toBe(a);
   });
+});
+
+test('of which till a token is', () => {
+  const encoded = Buffer.from('Bär/1').toString('base64url');
+  expect(terminalIdOf(`till_${encoded}.c2VjcmV0`)).toBe('Bär/1');
+  for (const other of [undefined, 'till', 'till_', 'till_abc', 'user_YQ.c2VjcmV0', 'till__w.c2VjcmV0'])
+    expect(terminalIdOf(other)).toBeUndefined();
 });
 
 test('B11 quality: good by WebSocket and quick, fair else, poor when slow, offline when nothing comes', () => {

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import type { Channel } from '../../src/client/environment.ts';
 import { createMemoryMedium, type OutboxMedium } from '../../src/client/outbox-medium.ts';
 import { settle } from './clock.ts';
-import { connected, createWorld, durableMemory, refusal, storedIds } from './world.ts';
+import { bar, connected, createWorld, durableMemory, refusal, storedIds } from './world.ts';
 
 describe('B1 kept before it is sent', () => {
   test('sell resolves with an id when it is written, though nothing answers', async () => {
@@ -60,7 +60,7 @@ describe('B1 kept before it is sent', () => {
 
   test('what says 200 and is no appliance has stored nothing', async () => {
     const world = createWorld();
-    const till = await connected(world);
+    const till = await connected(world, { appliances: [bar] });
     world.bar.answerTicket = () => ({ status: 200, body: '<html>Log in to this network</html>' });
     await till.manager.sell({ id: 't-1' });
     await world.clock.pass(60_000);

@@ -99,7 +99,8 @@ function createTalk(
     const { type, correlationId } = frame.value;
     if (type === 'ping') return say({ type: 'pong', cursor: cursor(), correlationId });
     if (type === 'subscribe' || type === 'unsubscribe') return changeTopics(type, frame.value.topics ?? []);
-    const sent = send({ type, payload: frame.value.payload, correlationId });
+    // Whoever is on his way out says nothing more, though his socket may take its time to close.
+    const sent = refusalNow() ?? send({ type, payload: frame.value.payload, correlationId });
     if ('code' in sent) return sayFailure(sent, correlationId);
     say({ type: 'sent', correlationId, ...sent });
   }

@@ -84,9 +84,10 @@ function requestOf({ url = '/', headers }: IncomingMessage, isTls: boolean, toke
     const value = headers[name];
     if (typeof value === 'string') kept.set(name, value);
   }
-  // What no header takes is no token of ours, and is refused as such.
-  const shown = token !== undefined && /^[\x21-\x7e]+$/.test(token) ? token : 'malformed';
-  if (token !== undefined && !kept.has('authorization')) kept.set('authorization', `Bearer ${shown}`);
+  if (token !== undefined && !kept.has('authorization')) {
+    // What no header takes is no token of ours, and is refused as such.
+    kept.set('authorization', `Bearer ${/^[\x21-\x7e]+$/.test(token) ? token : 'malformed'}`);
+  }
   const base = `${isTls ? 'https' : 'http'}://localhost`;
   const path = url.startsWith('/') ? url.replace(/^\/+/, '/') : '/';
   return new Request(new URL(path, base), { headers: kept });

@@ -10,6 +10,7 @@ import {
   liveFrameBytesMax,
   liveHeartbeatMs,
   livePayloadBytesMax,
+  liveQueueMessagesMax,
   liveSocketBytesMax,
   readerTopicsMax,
 } from '../../src/core/limits.ts';
@@ -317,6 +318,20 @@ describe('B8 bounds', () => {
     expect(resyncs.length > 0).toBe(numbers.length < said);
     expect(numbers).toEqual([...numbers].sort((a, b) => a - b));
     expect(new Set(numbers).size).toBe(numbers.length);
+  });
+
+  test('cut off right after it was told that something is lost, it hears all that is left from that frame’s cursor', async () => {
+    const shop = await openLiveShop();
+    const client = connect(shop);
+    await client.frame('connected');
+    for (let n = 0; n < liveQueueMessagesMax + 100; n++)
+      shop.appliance.realtime.publish({ type: 'note', payload: n, to: 'all' });
+    const { cursor, lost } = await client.frame('resync');
+    expect(lost).toBe('messages');
+    const again = connect(shop, { query: `?after=${cursor}` });
+    const notes = () => again.frames.filter(({ type }) => type === 'note').map(({ payload }) => payload);
+    await until('all that is left', () => notes().length === liveQueueMessagesMax);
+    expect(notes()[0]).toBe(100);
   });
 
   test('past all places whoever holds most makes room, the oldest first', async () => {
